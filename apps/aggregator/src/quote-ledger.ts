@@ -1,0 +1,78 @@
+/**
+ * The quote ledger: which update ids of a symbol's best quotes came in the last ten seconds.
+ * It must hold no quotes, read no clock and do no I/O.
+ */
+import type { Origin } from '@wickstream/shared/entry-codec';
+
+/** How long update ids are remembered, by the quotes' own time. Units: µs. */
+export const QUOTE_WINDOW_US = 10_000_000;
+
+/** Most update ids that are remembered of a symbol; at the limit the oldest is forgotten, and quotes below it are late. */
+export const QUOTE_IDS_MAX = 200_000;
+
+/** How far below the highest update id a live quote must be, with a later time, to mean that the venue has restarted its ids. */
+export const QUOTE_EPOCH_IDS_MIN = 1_000_000;
+
+/** One symbol's update ids. `floorId` is the highest id that was forgotten. Units: µs. */
+export type QuoteLedger = {
+  epoch: number;
+  firstId: number;
+  lastId: number;
+  firstTsUs: number;
+  lastTsUs: number;
+  newestTsUs: number;
+  stored: number;
+  duplicate: number;
+  floorId: number;
+  readonly known: Map<number, number>;
+};
+
+/** What the quote ledger says of a quote. */
+export type QuoteVerdict = 'new' | 'duplicate' | 'late_quote';
+
+/** A ledger before its first quote. */
+export function createQuoteLedger(epoch: number): QuoteLedger {
+  const ids = { firstId: -1, lastId: -1, floorId: -1 };
+  const times = { firstTsUs: 0, lastTsUs: 0, newestTsUs: Number.NEGATIVE_INFINITY };
+  return { epoch, ...ids, ...times, stored: 0, duplicate: 0, known: new Map() };
+}
+
+/** Makes the ledger know the ids of stored quotes again. Order: any. */
+export function recallQuotes(ledger: QuoteLedger, ids: readonly number[]): void {
+  const sorted = [...ids].sort((a, b) => a - b);
+  for (const id of sorted) ledger.known.set(id, ledger.newestTsUs);
+  // Whatever is below the oldest id that is still known may be stored already.
+  ledger.floorId = sorted.length === 0 ? ledger.lastId : (sorted[0] as number) - 1;
+}
+
+/** Judges a quote and, when it is new, enters it. */
+export function enterQuote(ledger: QuoteLedger, id: number, tsUs: number): QuoteVerdict {
+  if (ledger.known.has(id)) return 'duplicate';
+  if (id <= ledger.floorId || tsUs < ledger.newestTsUs - QUOTE_WINDOW_US) return 'late_quote';
+  if (ledger.firstId === -1) {
+    ledger.firstId = id;
+    ledger.firstTsUs = tsUs;
+  }
+  if (id > ledger.lastId) {
+    ledger.lastId = id;
+    ledger.lastTsUs = tsUs;
+  }
+  ledger.known.set(id, tsUs);
+  if (tsUs > ledger.newestTsUs) ledger.newestTsUs = tsUs;
+  forgetOld(ledger);
+  return 'new';
+}
+
+/** Whether a live quote shows that the venue has restarted its update ids: far below the last and later than every quote. */
+export function opensQuoteEpoch(ledger: QuoteLedger, id: number, tsUs: number, origin: Origin): boolean {
+  return origin === 'live' && id < ledger.lastId - QUOTE_EPOCH_IDS_MIN && tsUs > ledger.newestTsUs;
+}
+
+function forgetOld(ledger: QuoteLedger): void {
+  const oldestUs = ledger.newestTsUs - QUOTE_WINDOW_US;
+  for (const [id, tsUs] of ledger.known) {
+    if (tsUs >= oldestUs && ledger.known.size <= QUOTE_IDS_MAX) return;
+    ledger.known.delete(id);
+    if (id > ledger.floorId) ledger.floorId = id;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Has one aggregator at a time sweep, each second, by BullMQ.
+ * It must stay off the hot path (own connection), and its jobs may run twice: a sweep is harmless then.
+ */
+import type { Logger } from '@wickstream/shared/log';
+import { Queue, Worker } from 'bullmq';
+import { Cluster, Redis } from 'ioredis';
+
+/** How often a sweep begins, at most. Units: ms. */
+export const SWEEP_EVERY_MS = 1_000;
+
+/** How often the schedule is made sure of: a Redis that lost its data has none. Units: ms. */
+export const SCHEDULE_EVERY_MS = 5_000;
+
+/** A sweep whose process died is given to another one after about this. Units: ms. */
+export const LOCK_MS = 10_000;
+
+/** How long an end waits for a sweep under way. Units: ms. */
+export const CLOSE_WAIT_MS = 2_000;
+
+/** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
+export const QUEUE_NAME = '{repair}';
+
+/** The schedule of an aggregator. */
+export type RepairJobs = { close(): Promise<void> };
+
+/** Starts to schedule and to work. Limits: one sweep at a time over all aggregators; the last 10 done and 20 failed jobs are kept. */
+export function startRepairJobs(redisUrl: string, prefix: string, sweep: () => Promise<void>, log: Logger): RepairJobs {
+  const connection = connectForJobs(redisUrl);
+  const onError = (error: Error) => log.debug({ err: error }, 'jobs');
+  connection.on('error', onError);
+  const place = { connection, prefix: `${prefix}jobs` };
+  const queue = new Queue(QUEUE_NAME, place);
+  const worker = new Worker(QUEUE_NAME, sweep, {
+    ...place,
+    concurrency: 1,
+    lockDuration: LOCK_MS,
+    stalledInterval: LOCK_MS / 2,
+    drainDelay: 1,
+    removeOnComplete: { count: 10 },
+    removeOnFail: { count: 20 },
+  });
+  queue.on('error', onError);
+  worker.on('error', onError);
+  worker.on('failed', (_, error) => log.warn({ err: error }, 'a sweep of gaps failed'));
+
+  const schedule = async (): Promise<void> => {
+    try {
+      await queue.setGlobalConcurrency(1);
+      await queue.upsertJobScheduler('sweep', { every: SWEEP_EVERY_MS }, { name: 'sweep' });
+    } catch (error) {
+      log.debug({ err: error }, 'sweeps could not be scheduled');
+    }
+  };
+  void schedule();
+  const timer = setInterval(() => void schedule(), SCHEDULE_EVERY_MS);
+
+  return {
+    close: async () => {
+      clearInterval(timer);
+      const closed = worker.close().catch(onError);
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref())]);
+      await Promise.race([
+        Promise.all([worker.close(true), queue.close()]).catch(onError),
+        new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref()),
+      ]);
+      connection.disconnect();
+    },
+  };
+}
+
+// BullMQ demands that commands wait for the connection instead of failing.
+function connectForJobs(url: string): Redis | Cluster {
+  const parsed = new URL(url);
+  const isCluster = parsed.searchParams.get('cluster') === 'true';
+  parsed.searchParams.delete('cluster');
+  if (!isCluster) return new Redis(parsed.href, { maxRetriesPerRequest: null });
+  return new Cluster([parsed.href], { redisOptions: { maxRetriesPerRequest: null } });
+}

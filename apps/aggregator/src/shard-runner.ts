@@ -1,0 +1,154 @@
+/**
+ * Keeps one shard going while its lease is held: tenure after tenure, with a wait after each error.
+ * It must not decide who holds the lease.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@wickstream/shared/log';
+import type { ShardKeys } from '@wickstream/shared/names';
+import { DeadlineError } from './deadline.ts';
+import type { FailPoint } from './fail-point.ts';
+import { createHalving } from './halving.ts';
+import { BLOCK_MS, createRedisClient, type RedisClient, whenReady } from './redis-client.ts';
+import type { ShardCounters } from './shard-counters.ts';
+import { type Store, sqlStateOf } from './store.ts';
+import { NewerEntryError } from './stream-entry.ts';
+import { createStreamReader } from './stream-reader.ts';
+import { createStreamTrimmer, TRIM_AFTER_MS } from './stream-trimmer.ts';
+import { RefusedBatchError, runTenure } from './tenure.ts';
+
+/** First wait after an error; it doubles, with jitter. Units: ms. */
+export const RETRY_FIRST_MS = 50;
+
+/** Longest wait after an error that may pass by itself. Units: ms. */
+export const RETRY_MAX_MS = 5_000;
+
+/** The wait after an error that only a person can mend. Units: ms. */
+export const FAULT_WAIT_MS = 15_000;
+
+const FAULTS = new Set(['WK002', 'WK004', 'WK005', 'WK006', '42883', '42501', '42P01', '28P01', '3D000']);
+
+/** What a runner is given. `isHeld` looks at the lease. */
+export type ShardRunnerOptions = {
+  readonly shard: number;
+  readonly keys: ShardKeys;
+  readonly redisUrl: string;
+  readonly commands: RedisClient;
+  readonly store: Store;
+  readonly counters: ShardCounters;
+  readonly failPoint: FailPoint;
+  readonly log: Logger;
+  readonly member: string;
+  readonly replay: boolean;
+  readonly isHeld: () => Promise<boolean>;
+  readonly onPublished: (oldestReceivedAtUs: number) => void;
+};
+
+/** A running shard. */
+export type ShardRunner = {
+  /** Commits what is stepped, acknowledges it and ends. Limits: a tenure that hangs is given up by its own deadlines. */
+  stop(): Promise<void>;
+  /** Resolves when it ended, by itself when the lease was found to be another's. */
+  readonly ended: Promise<void>;
+};
+
+/** Starts the work on a shard. */
+export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
+  const { shard, keys, counters } = options;
+  const log = options.log.child({ shard });
+  const blocking = createRedisClient(options.redisUrl, (error) => log.debug({ err: error }, 'stream connection'));
+  const halving = createHalving();
+  const trimAfterMs = options.replay ? 0 : TRIM_AFTER_MS;
+  const trimmer = createStreamTrimmer(options.commands, keys.ticks, trimAfterMs, options.failPoint);
+  let stopping = false;
+  // An error after a commit waits as if it were the first.
+  let progressed = false;
+  let wake = (): void => undefined;
+
+  const wait = (longestMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, longestMs * (0.5 + Math.random() / 2));
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  const work = async (): Promise<void> => {
+    await whenReady(blocking, BLOCK_MS * 5);
+    await runTenure({
+      shard,
+      owner: randomUUID(),
+      store: options.store,
+      reader: createStreamReader(blocking, options.commands, keys.ticks, options.member),
+      trimmer,
+      halving,
+      failPoint: options.failPoint,
+      counters: {
+        ...counters,
+        committed: (sealed, batch, tookMs) => {
+          progressed = true;
+          counters.committed(sealed, batch, tookMs);
+        },
+      },
+      live: {
+        redis: options.commands,
+        key: keys.bars,
+        onError: (error) => {
+          if (error instanceof Error && error.message.startsWith('OOM')) trimmer.makeRoom();
+          log.warn({ err: error }, 'publishing bars failed; all kept bars follow');
+        },
+        onPublished: options.onPublished,
+      },
+      shouldStop: () => stopping,
+      onLost: (offset) =>
+        log.warn({ offset }, 'the stream does not hold the committed entry; reading from its beginning'),
+    });
+  };
+
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !stopping; ) {
+      progressed = false;
+      try {
+        await work();
+      } catch (error) {
+        if (stopping) return;
+        failures = progressed || error instanceof RefusedBatchError ? 1 : failures + 1;
+        if (!(await recover(error, failures))) return;
+      }
+    }
+  };
+
+  const recover = async (error: unknown, failures: number): Promise<boolean> => {
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = sqlStateOf(error);
+    const isFault = FAULTS.has(code) || error instanceof NewerEntryError;
+    counters.failed(reason);
+    log[isFault ? 'error' : 'warn'](
+      { code, reason, failures },
+      'dropped what was not committed; taking the shard again',
+    );
+    // A connection that did not answer in time may be half open; a new one is not.
+    if (error instanceof DeadlineError) {
+      options.store.reset();
+      blocking.disconnect(true);
+    }
+    if (code === 'WK001' && !(await options.isHeld().catch(() => true))) return false;
+    if (!(error instanceof RefusedBatchError)) {
+      await wait(isFault ? FAULT_WAIT_MS : Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10)));
+    }
+    return true;
+  };
+
+  const ended = run()
+    .catch((error: unknown) => log.error({ err: error }, 'shard ended unexpectedly'))
+    .finally(() => blocking.disconnect());
+
+  return {
+    stop: async () => {
+      stopping = true;
+      wake();
+      await ended;
+    },
+    ended,
+  };
+}

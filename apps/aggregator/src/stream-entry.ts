@@ -1,0 +1,56 @@
+/**
+ * An entry as it was read from a stream: its id, its two fields, and what could be decoded of them.
+ * It must lose nothing in silence: what cannot be read becomes a refused input.
+ */
+import { decodeEntry, decodeHeader, ENTRY_VERSION, type Entry, type EntryItem } from '@wickstream/shared/entry-codec';
+import type { Quarantined } from '@wickstream/shared/tick';
+
+/** One entry of a stream. `h` and `d` are its header and its lines. */
+export type StreamEntry = { readonly id: string; readonly h: string; readonly d: string };
+
+/** An entry that a newer version of the product wrote; this process must leave the shard to one that can read it. */
+export class NewerEntryError extends Error {
+  override readonly name = 'NewerEntryError';
+}
+
+/** What tells a committed entry from another one that got the same id: producer, boot and number. */
+export function anchorOf(h: string): string {
+  const [, , , producer = '?', boot = '?', n = '?'] = h.split(',');
+  return `${producer}/${boot}/${n}`.slice(0, 300);
+}
+
+/** Reads an entry; undefined when not even its header can be read. Lines that cannot be read become refused inputs. Errors: NewerEntryError. */
+export function readEntry({ h, d }: StreamEntry): Entry | undefined {
+  const version = Number(h.split(',', 1)[0]);
+  if (Number.isInteger(version) && version > ENTRY_VERSION) {
+    throw new NewerEntryError(`entries of version ${version} are in the stream; upgrade this aggregator`);
+  }
+  try {
+    return decodeEntry(h, d);
+  } catch {
+    return readLines(h, d);
+  }
+}
+
+function readLines(h: string, d: string): Entry | undefined {
+  try {
+    const header = decodeHeader(h);
+    return { header, items: d.split('\n').map((line) => readLine(h, line, header.clockUs)) };
+  } catch {
+    return undefined;
+  }
+}
+
+function readLine(h: string, line: string, clockUs: number): EntryItem {
+  try {
+    return decodeEntry(h, line).items[0] ?? malformed(line, clockUs);
+  } catch {
+    return malformed(line, clockUs);
+  }
+}
+
+function malformed(line: string, receivedAtUs: number): Quarantined {
+  const sample = line.slice(0, 512);
+  const names = { symbol: '', channel: 'unknown', reason: 'malformed_frame' } as const;
+  return { kind: 'quarantined', ...names, id: null, lastId: null, count: 1, receivedAtUs, sample };
+}

@@ -1,0 +1,121 @@
+/**
+ * The step of one trade: checked, judged by the ledger, entered into its bar.
+ * It must read no clock and do no I/O.
+ */
+import { addTradeToBar } from '@wickstream/shared/bar';
+import { parseScaled, type Scaled } from '@wickstream/shared/decimal';
+import type { Trade } from '@wickstream/shared/tick';
+import { markSymbol } from './batch.ts';
+import {
+  AGGREGATE_IDS_MAX,
+  createTradeLedger,
+  enterTrade,
+  opensEpoch,
+  type TradeLedger,
+  type TradeVerdict,
+} from './ledger.ts';
+import { changedBar, noteReceived, noteTick, refuseTick, type StepContext, symbolOfTick } from './step-context.ts';
+import { advanceNewest, type SymbolState } from './symbol-state.ts';
+import { addRange, dropRangesWithin } from './time-ranges.ts';
+
+/** Steps one trade. */
+export function stepTrade(context: StepContext, trade: Trade): void {
+  const price = positiveOf(trade.price);
+  const quantity = positiveOf(trade.quantity);
+  const fault = faultOf(trade);
+  if (fault !== undefined) {
+    refuseTick(context, trade, fault);
+    return;
+  }
+  if (price === undefined || quantity === undefined) {
+    refuseTick(context, trade, 'decimal_expected');
+    return;
+  }
+  const symbol = symbolOfTick(context, trade);
+  if (symbol === undefined) {
+    refuseTick(context, trade, 'unknown_symbol');
+    return;
+  }
+  const verdict = judge(context, symbol, trade);
+  const ledger = symbol.trade as TradeLedger;
+  if (verdict !== 'new' && verdict !== 'duplicate') {
+    symbol.held++;
+    refuseTick(context, trade, verdict, false);
+    return;
+  }
+  markSymbol(context.batch, symbol, 'trade');
+  const counts = context.counts.trade;
+  counts.received++;
+  if (verdict === 'duplicate') {
+    counts.duplicate++;
+    ledger.duplicate++;
+    return;
+  }
+  counts.stored++;
+  ledger.stored++;
+  store(context, symbol, ledger, trade, price, quantity);
+}
+
+function faultOf(trade: Trade): string | undefined {
+  const { id, lastId, tsUs, receivedAtUs } = trade;
+  if (!Number.isSafeInteger(id) || !Number.isSafeInteger(lastId) || id < 0) return 'id_out_of_range';
+  if (lastId < id || lastId - id >= AGGREGATE_IDS_MAX) return 'id_out_of_range';
+  if (!Number.isSafeInteger(tsUs) || tsUs <= 0 || !Number.isSafeInteger(receivedAtUs)) return 'time_out_of_bounds';
+  return undefined;
+}
+
+/** Reads a decimal above zero; undefined when the text is not one. */
+export function positiveOf(text: string): Scaled | undefined {
+  try {
+    const number = parseScaled(text);
+    return number.value > 0n ? number : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function judge(context: StepContext, symbol: SymbolState, trade: Trade): TradeVerdict {
+  const { batch, header } = context;
+  const { id, lastId, tsUs } = trade;
+  const ledger = symbol.trade;
+  if (ledger === undefined) {
+    symbol.trade = createTradeLedger(0, id, lastId, tsUs, tsUs);
+    addRange(symbol.unobserved.trade, Number.NEGATIVE_INFINITY, tsUs);
+    return 'new';
+  }
+  if (opensEpoch(ledger, id, tsUs, header.origin)) {
+    batch.ended.push({ symbol, channel: 'trade', ledger });
+    symbol.olderGaps.push(...ledger.gaps.list.filter((gap) => gap.state === 'open'));
+    addRange(symbol.unobserved.trade, ledger.lastTsUs, tsUs);
+    symbol.trade = createTradeLedger(ledger.epoch + 1, id, lastId, tsUs, tsUs);
+    return 'new';
+  }
+  const { lastId: lastIdBefore, lastTsUs: lastTsBeforeUs } = ledger;
+  const verdict = enterTrade(ledger, id, lastId, tsUs, header.origin, header.clockUs);
+  if (verdict === 'new' && header.origin === 'live' && id > lastIdBefore) explainSilence(symbol, lastTsBeforeUs, tsUs);
+  return verdict;
+}
+
+/** Drops unobserved times of trades that lie between two ids which are both known: whatever is missing there is a gap now. Units: µs. */
+export function explainSilence(symbol: SymbolState, fromUs: number, toUs: number): void {
+  const newest = symbol.unobserved.trade.list.at(-1);
+  if (newest !== undefined && newest.fromUs >= fromUs) dropRangesWithin(symbol.unobserved.trade, fromUs, toUs);
+}
+
+function store(
+  context: StepContext,
+  symbol: SymbolState,
+  ledger: TradeLedger,
+  trade: Trade,
+  price: Scaled,
+  quantity: Scaled,
+): void {
+  const { tsUs, id, lastId, buyerMaker } = trade;
+  noteTick(context, symbol, 'trade', tsUs);
+  if (tsUs > ledger.newestTsUs) ledger.newestTsUs = tsUs;
+  advanceNewest(symbol, tsUs);
+  noteReceived(context, trade.receivedAtUs);
+  context.batch.trades.push({ venue: symbol.venue, trade });
+  const bar = changedBar(context, symbol, 'trade', tsUs);
+  if (bar !== undefined) addTradeToBar(bar, tsUs, id, lastId, price, quantity, buyerMaker);
+}

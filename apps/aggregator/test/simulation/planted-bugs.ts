@@ -1,0 +1,58 @@
+/**
+ * The rules that the simulation can break on purpose, each by its name: what is left out, and what must go wrong then.
+ * It must break nothing of the product itself: a bug lives in the models around the step, or undoes what the step decided.
+ */
+
+import type { Batch } from '../../src/batch.ts';
+import { countsOf } from '../../src/batch.ts';
+import type { ShardState } from '../../src/shard-state.ts';
+import type { TakenShard } from '../../src/taken-shard.ts';
+
+/** Every planted bug. Shape: its name, and the rule that it breaks. */
+export const PLANTED_BUGS = {
+  contiguity: 'entries that were delivered to another consumer are not looked for',
+  anchor: 'the committed entry is known by its id alone',
+  term: 'a batch is stored if its number fits, whoever holds the shard',
+  'ledger-reload': 'after an error the offset is loaded again, the ledger is not',
+  'ack-before-commit': 'entries are acknowledged when they are sent to be stored',
+  offsets: 'a batch is stored if it ends after the offset, instead of by term and batch',
+  'offset-fits': 'a batch is stored if it begins at the offset, instead of by term and batch',
+  'old-quote-duplicate': 'a quote that is too old to be judged is called a duplicate',
+  'confirmed-gaps': 'gaps that were confirmed empty are forgotten',
+  'trim-unread': 'the stream is trimmed up to what was read, not to what was committed',
+  'lost-place': 'places of a stream that was lost are still trimmed to',
+} as const;
+
+/** The name of a planted bug. */
+export type PlantedBug = keyof typeof PLANTED_BUGS;
+
+/** What a take returned, as the bug lets it through. */
+export function spoilTaken(taken: TakenShard, bug: PlantedBug | undefined): TakenShard {
+  if (bug !== 'confirmed-gaps') return taken;
+  return { ...taken, gaps: taken.gaps.filter((gap) => gap.state !== 'confirmed') };
+}
+
+/** What a step left, as the bug lets it through. */
+export function spoilStep(state: ShardState, batch: Batch, bug: PlantedBug | undefined): void {
+  if (bug === 'confirmed-gaps') forgetConfirmed(state);
+  if (bug === 'old-quote-duplicate') callDuplicate(batch);
+}
+
+function forgetConfirmed(state: ShardState): void {
+  for (const { trade } of state.symbols.values()) {
+    if (trade === undefined) continue;
+    for (let i = trade.gaps.list.length - 1; i >= 0; i--) {
+      if (trade.gaps.list[i]?.state === 'confirmed') trade.gaps.list.splice(i, 1);
+    }
+  }
+}
+
+function callDuplicate(batch: Batch): void {
+  for (let i = batch.quarantine.length - 1; i >= 0; i--) {
+    if (batch.quarantine[i]?.reason !== 'late_quote') continue;
+    batch.quarantine.splice(i, 1);
+    const counts = countsOf(batch, 'quote');
+    counts.quarantined--;
+    counts.duplicate++;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The api as a process: reads the environment, starts the service, ends it on SIGTERM and SIGINT.
+ * It must hold no logic of its own.
+ */
+import { EnvironmentError, readApi } from '@wickstream/shared/environment';
+import { createLogger } from '@wickstream/shared/log';
+import { SchemaError } from '@wickstream/sql/engine';
+import { startApiService } from './service.ts';
+import { checkDatabase, DatabaseRefusedError } from './start-check.ts';
+
+const END_DEADLINE_MS = 8_000;
+
+async function main(): Promise<void> {
+  const environment = readApi();
+  const log = createLogger('api', environment.logLevel);
+  await checkDatabase(environment.databaseUrl);
+  const service = await startApiService(environment, log);
+  log.info({ port: service.port, host: environment.host }, 'listening');
+  let ending = false;
+  const end = (signal: string): void => {
+    if (ending) return;
+    ending = true;
+    log.info({ signal }, 'ending');
+    setTimeout(() => process.exit(1), END_DEADLINE_MS).unref();
+    void service.close().then(() => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+}
+
+main().catch((error: unknown) => {
+  const isOurs = [EnvironmentError, SchemaError, DatabaseRefusedError].some((kind) => error instanceof kind);
+  const known = isOurs || (error as { code?: string }).code === 'EADDRINUSE';
+  console.error(known ? (error as Error).message : error);
+  process.exit(1);
+});

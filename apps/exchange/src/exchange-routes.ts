@@ -1,0 +1,149 @@
+/**
+ * The calls under `/exchange` that tests use: faults, the replay's controls, and the tape as the oracle.
+ * It must not be reachable in a product's public network; it has no keys.
+ */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Faults } from './faults.ts';
+import type { Replay } from './replay.ts';
+import type { SocketServer } from './socket-server.ts';
+
+/** One-shot faults that need the market. Units: seconds. */
+export type TapeFaults = {
+  /** Multiplies the rate from the next second on. */
+  surge(factor: number, seconds: number): void;
+  /** Gives out ids without trades in the next whole seconds: gaps that are empty at the source. */
+  leaveEmpty(symbol: string, seconds: number): { firstId: number; lastId: number }[];
+};
+
+/** What the calls need; `tape` and `oracle` are of the simulator, `replay` of a replay. */
+export type ControlContext = {
+  readonly faults: Faults;
+  readonly sockets: SocketServer;
+  readonly tapeFaults: TapeFaults | undefined;
+  readonly replay: Replay | undefined;
+  /** Lines of JSON, one a tick; times in µs. */
+  oracle(symbol: string, channel: string, fromUs: number, toUs: number): Iterable<string>;
+};
+
+/** A one-shot fault: what to do, with its arguments. */
+export type Command =
+  | { do: 'drop'; code?: number }
+  | { do: 'shutdown'; closeAfterMs?: number }
+  | { do: 'malformed'; stream?: string; frames?: string[]; base64?: string[] }
+  | { do: 'surge'; factor: number; seconds: number }
+  | { do: 'empty'; symbol?: string; seconds: number }
+  | { do: 'reset' };
+
+const COMMANDS = ['drop', 'shutdown', 'malformed', 'surge', 'empty', 'reset'];
+
+/** Adds the calls to an app. */
+export function addControls(app: FastifyInstance, context: ControlContext): void {
+  const { faults, sockets, replay } = context;
+  app.get('/exchange/faults', async () => ({
+    settings: faults.settings(),
+    commands: COMMANDS,
+    connections: sockets.counts(),
+    records: faults.records().slice(-1000),
+  }));
+  app.post('/exchange/faults', async (request, reply) =>
+    answer(reply, () => {
+      const { do: command, ...rest } = (request.body ?? {}) as Record<string, unknown>;
+      if (command === undefined) faults.change(rest);
+      const result = command === undefined ? undefined : run({ ...rest, do: command } as Command);
+      return { settings: faults.settings(), ...(result === undefined ? {} : { result }) };
+    }),
+  );
+
+  function run(command: Command): unknown {
+    switch (command.do) {
+      case 'drop':
+        return sockets.dropAll(command.code ?? faults.settings().closeCode, 'dropped by a fault');
+      case 'shutdown':
+        return shutdown(command.closeAfterMs);
+      case 'malformed': {
+        const bytes = (command.base64 ?? []).map((text) => Buffer.from(text, 'base64'));
+        return sockets.inject(command.stream, [...(command.frames ?? []), ...bytes]);
+      }
+      case 'surge':
+        return tapeFaults().surge(positive('factor', command.factor, true), positive('seconds', command.seconds));
+      case 'empty':
+        return tapeFaults().leaveEmpty(command.symbol ?? '', positive('seconds', command.seconds));
+      case 'reset':
+        return faults.reset();
+      default:
+        throw new RangeError(`do must be one of ${COMMANDS.join(', ')}`);
+    }
+  }
+
+  function shutdown(closeAfterMs: number | undefined): void {
+    sockets.announceShutdown();
+    const leaving = new Set(sockets.connections());
+    if (closeAfterMs === undefined) return;
+    setTimeout(() => {
+      for (const connection of leaving) connection.close(1001, 'server shutdown');
+    }, closeAfterMs).unref();
+  }
+
+  function tapeFaults(): TapeFaults {
+    if (context.tapeFaults === undefined) throw new RangeError('a replay has no tape to change; use the simulator');
+    return context.tapeFaults;
+  }
+
+  app.get('/exchange/replay', async (_, reply) => {
+    if (replay === undefined)
+      return reply.code(404).send(errorBody('not_a_replay', 'this exchange plays no recording'));
+    return replay.status();
+  });
+  app.post('/exchange/replay/:action', async (request, reply) => {
+    if (replay === undefined)
+      return reply.code(404).send(errorBody('not_a_replay', 'this exchange plays no recording'));
+    const { action } = request.params as { action: string };
+    return answer(reply, () => control(replay, action, (request.body ?? {}) as Record<string, unknown>));
+  });
+
+  app.get('/exchange/tape', async (request, reply) => {
+    const query = request.query as Record<string, string | undefined>;
+    const [fromUs, toUs] = [query.from, query.to].map((text) => Number(text) * 1000) as [number, number];
+    const { symbol, channel = 'trade' } = query;
+    if (symbol === undefined || !(fromUs <= toUs)) {
+      return reply.code(400).send(errorBody('bad_request', 'symbol, from and to (ms) are needed, from at most to'));
+    }
+    const lines = Readable.from(context.oracle(symbol, channel, fromUs, toUs));
+    return reply.type('application/x-ndjson').send(lines);
+  });
+}
+
+function control(replay: Replay, action: string, body: Record<string, unknown>): unknown {
+  if (action === 'pause') replay.pause();
+  else if (action === 'resume') replay.resume();
+  else if (action === 'rewind') replay.rewind(rewindTarget(replay, body));
+  else throw new RangeError('the actions are pause, resume and rewind');
+  return replay.status();
+}
+
+function rewindTarget(replay: Replay, body: Record<string, unknown>): string {
+  if (typeof body.toNs === 'string' && /^\d{1,19}$/.test(body.toNs)) return body.toNs.padStart(19, '0');
+  if (typeof body.seconds === 'number' && body.seconds >= 0) {
+    return `${(replay.status().clock - body.seconds * 1000) * 1000}000`.padStart(19, '0');
+  }
+  throw new RangeError('rewind needs {"toNs": "<digits>"} or {"seconds": <number>}');
+}
+
+function positive(name: string, value: unknown, zeroToo = false): number {
+  if (typeof value === 'number' && Number.isFinite(value) && (zeroToo ? value >= 0 : value > 0)) return value;
+  throw new RangeError(`${name} must be a number above zero`);
+}
+
+function answer(reply: FastifyReply, act: () => unknown): unknown {
+  try {
+    return act() ?? {};
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return reply.code(400).send(errorBody('bad_request', error.message));
+  }
+}
+
+function errorBody(code: string, message: string): unknown {
+  return { error: { code, message } };
+}

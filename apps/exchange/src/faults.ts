@@ -1,0 +1,145 @@
+/**
+ * The faults that tests switch on: what is set, how it is read from JSON, and what it does to each frame.
+ * It must be pure but for its counters: sockets, REST and pump ask it and act themselves.
+ */
+
+/** Faults that stay until changed. Units: last in the names. */
+export type FaultSettings = {
+  /** Closes every connection each so many seconds; 0 is never. */
+  dropEveryS: number;
+  /** The code that fault and `drop` close with; 1006 cuts the connection without a word. */
+  closeCode: number;
+  /** Cuts new connections before the upgrade. */
+  refuse: boolean;
+  /** Answers upgrades with this HTTP status; 0 is off. */
+  upgradeStatus: number;
+  stopPings: boolean;
+  /** Extra pings a second; pongs are not counted against the client while it is set. */
+  pingFloodPerS: number;
+  /** Symbols of which the sockets send nothing; REST still has it. */
+  silentSymbols: readonly string[];
+  /** Each n-th tick frame is sent twice, left out (REST still has it), sent late, or followed by a copy with another price; 0 is off. */
+  duplicateEvery: number;
+  dropEvery: number;
+  delayEvery: number;
+  delayMs: number;
+  conflictEvery: number;
+  /** What becomes of SUBSCRIBE: obeyed, unanswered and ignored, refused, or only its first half done. */
+  subscribe: 'ok' | 'lost' | 'refused' | 'partial';
+  /** Answers REST with this status (429, 418, 5xx…); 0 is off. */
+  restStatus: number;
+  restRetryAfterS: number;
+  restDelayMs: number;
+  /** Cuts REST lists to this share of their rows. */
+  restShare: number;
+  /** Added to the time that `/api/v3/time` tells. */
+  timeOffsetMs: number;
+};
+
+/** What becomes of one tick frame. */
+export type FrameFate = 'send' | 'twice' | 'drop' | 'late' | 'conflict';
+
+/** A change that a fault made to what was sent. */
+export type FaultRecord = { readonly fault: FrameFate; readonly stream: string; readonly id: number };
+
+/** The faults of one exchange. */
+export type Faults = {
+  settings(): Readonly<FaultSettings>;
+  /** Takes a patch of settings. Errors: RangeError that names the setting and its form. */
+  change(patch: Record<string, unknown>): void;
+  reset(): void;
+  /** Decides about one tick frame of a stream and notes what it changed. */
+  fateOf(symbol: string, stream: string, id: number): FrameFate;
+  /** The newest changes. Limits: RECORDS_MAX. */
+  records(): readonly FaultRecord[];
+};
+
+/** Most changes that are remembered. */
+export const RECORDS_MAX = 100_000;
+
+const NONE: FaultSettings = {
+  dropEveryS: 0,
+  closeCode: 1006,
+  refuse: false,
+  upgradeStatus: 0,
+  stopPings: false,
+  pingFloodPerS: 0,
+  silentSymbols: [],
+  duplicateEvery: 0,
+  dropEvery: 0,
+  delayEvery: 0,
+  delayMs: 1000,
+  conflictEvery: 0,
+  subscribe: 'ok',
+  restStatus: 0,
+  restRetryAfterS: 1,
+  restDelayMs: 0,
+  restShare: 1,
+  timeOffsetMs: 0,
+};
+const SUBSCRIBE_FATES = ['ok', 'lost', 'refused', 'partial'];
+
+/** No faults. */
+export function createFaults(): Faults {
+  let settings = { ...NONE };
+  let touchesFrames = false;
+  let frames = 0;
+  let records: FaultRecord[] = [];
+
+  function use(next: FaultSettings): void {
+    settings = next;
+    touchesFrames =
+      next.silentSymbols.length > 0 || next.duplicateEvery + next.dropEvery + next.delayEvery + next.conflictEvery > 0;
+  }
+
+  function note(fault: FrameFate, stream: string, id: number): FrameFate {
+    if (records.length >= RECORDS_MAX) records = records.slice(RECORDS_MAX / 2);
+    records.push({ fault, stream, id });
+    return fault;
+  }
+
+  return {
+    settings: () => settings,
+    change(patch) {
+      const next: Record<string, unknown> = { ...settings };
+      for (const [name, value] of Object.entries(patch)) next[name] = checkedSetting(name, value);
+      use(next as FaultSettings);
+    },
+    reset: () => use({ ...NONE }),
+    fateOf(symbol, stream, id) {
+      if (!touchesFrames) return 'send';
+      frames++;
+      if (settings.silentSymbols.includes(symbol)) return note('drop', stream, id);
+      if (isTurn(frames, settings.dropEvery)) return note('drop', stream, id);
+      if (isTurn(frames, settings.duplicateEvery)) return note('twice', stream, id);
+      if (isTurn(frames, settings.delayEvery)) return note('late', stream, id);
+      if (isTurn(frames, settings.conflictEvery)) return note('conflict', stream, id);
+      return 'send';
+    },
+    records: () => records,
+  };
+}
+
+function isTurn(frames: number, every: number): boolean {
+  return every > 0 && frames % every === 0;
+}
+
+function checkedSetting(name: string, value: unknown): unknown {
+  if (!Object.hasOwn(NONE, name)) throw new RangeError(`no fault "${name}"; GET /exchange/faults lists them`);
+  const known = NONE[name as keyof FaultSettings];
+  if (name === 'subscribe' && !SUBSCRIBE_FATES.includes(value as string)) {
+    throw new RangeError(`subscribe must be one of ${SUBSCRIBE_FATES.join(', ')}`);
+  }
+  if (Array.isArray(known)) {
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw new RangeError(`${name} must be an array of texts`);
+  }
+  const fits = typeof value === typeof known && (typeof value !== 'number' || Number.isFinite(value));
+  if (!fits) throw new RangeError(`${name} must be a ${typeof known}`);
+  return value;
+}
+
+/** A payload with another price, as if two truths had one id. */
+export function conflictingPayload(payload: string): string {
+  return payload.replace(/"([pb])":"(\d+)/, (_, key: string, whole: string) => `"${key}":"${Number(whole) + 1}`);
+}

@@ -1,0 +1,115 @@
+/**
+ * Keeps one connection open for a set of streams: reconnects with backoff, and hands over before the venue cuts it.
+ * It must open the new connection before it closes the old one where it has the choice; the ledger drops the overlap.
+ */
+import { backoffMs, type ConnectGate } from './connect-gate.ts';
+import { type EndReason, openStreamSocket, type StreamSocket, type StreamSocketOptions } from './stream-socket.ts';
+
+/** Age at which a connection is replaced; the venue cuts it at 24 hours. Units: ms. */
+export const HANDOVER_AGE_MS = 23 * 3_600_000;
+
+/** Connections of one start are replaced over this time, not all at once. Units: ms. */
+export const HANDOVER_SPREAD_MS = 1_800_000;
+
+/** Connections of one slot at any time: the one in use, its replacement, and one more when that one is cut too. */
+export const SOCKETS_PER_SLOT_MAX = 3;
+
+/** A venue's Retry-After is obeyed up to this. Units: ms. */
+export const RETRY_AFTER_MAX_MS = 600_000;
+
+/** What a slot is given: what each of its connections needs, and the shared gate. Units: `handoverAgeMs` ms. */
+export type SocketSlotOptions = Omit<StreamSocketOptions, 'streams' | 'onShutdown' | 'onEnd'> & {
+  readonly gate: ConnectGate;
+  readonly handoverAgeMs?: number;
+  readonly onEnd: (socket: StreamSocket, reason: EndReason) => void;
+};
+
+/** One slot. */
+export type SocketSlot = {
+  want(streams: readonly string[]): void;
+  streams(): readonly string[];
+  sockets(): readonly StreamSocket[];
+  setPaused(paused: boolean): void;
+  /** Replaces the connection: opens a new one and closes the old one when the new one carries everything. */
+  handOver(): void;
+  close(): void;
+};
+
+/** Creates a slot and opens its connection. Limits: SOCKETS_PER_SLOT_MAX; at it, the next connection waits until one has ended. */
+export function createSocketSlot(options: SocketSlotOptions, first: readonly string[]): SocketSlot {
+  const sockets = new Set<StreamSocket>();
+  const retiring = new Set<StreamSocket>();
+  let streams = first;
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let paused = false;
+  let closed = false;
+
+  const ensure = (waitMs: number): void => {
+    const served = [...sockets].some((socket) => !retiring.has(socket));
+    if (closed || timer !== undefined || served || sockets.size >= SOCKETS_PER_SLOT_MAX) return;
+    const nowMs = performance.now();
+    timer = setTimeout(open, waitMs + options.gate.take(nowMs + waitMs));
+  };
+
+  const open = (): void => {
+    timer = undefined;
+    const socket = openStreamSocket({ ...options, streams, onChange, onShutdown: retire, onEnd });
+    sockets.add(socket);
+    if (paused) socket.setPaused(true);
+  };
+
+  const onChange = (socket: StreamSocket): void => {
+    options.onChange(socket);
+    if (!socket.isComplete()) return;
+    // It worked: should it be lost, the next one is tried at once, and only the gate bounds how often.
+    failures = 0;
+    if (retiring.has(socket)) return;
+    for (const old of [...retiring]) old.close('handover');
+  };
+
+  const retire = (socket: StreamSocket): void => {
+    if (closed || !sockets.has(socket)) return;
+    retiring.add(socket);
+    ensure(0);
+  };
+
+  const onEnd = (socket: StreamSocket, reason: EndReason, retryAfterMs: number): void => {
+    sockets.delete(socket);
+    retiring.delete(socket);
+    options.onEnd(socket, reason);
+    ensure(Math.max(backoffMs(failures), Math.min(retryAfterMs, RETRY_AFTER_MAX_MS)));
+    if (reason !== 'handover') failures++;
+  };
+
+  const handOver = (): void => {
+    for (const socket of sockets) retire(socket);
+  };
+
+  const handoverAgeMs = (options.handoverAgeMs ?? HANDOVER_AGE_MS) + Math.random() * HANDOVER_SPREAD_MS;
+  const ageTimer = setInterval(() => {
+    const nowMs = performance.now();
+    for (const socket of sockets) if (nowMs - socket.createdAtMs > handoverAgeMs) retire(socket);
+  }, 60_000);
+
+  ensure(0);
+  return {
+    want: (names) => {
+      streams = names;
+      for (const socket of sockets) socket.want(names);
+    },
+    streams: () => streams,
+    sockets: () => [...sockets],
+    setPaused: (pause) => {
+      paused = pause;
+      for (const socket of sockets) socket.setPaused(pause);
+    },
+    handOver,
+    close: () => {
+      closed = true;
+      clearTimeout(timer);
+      clearInterval(ageTimer);
+      for (const socket of [...sockets]) socket.close('stopped');
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * What each command of `npm run wick --` is for, its options and its exit codes: the one source of the help and of the parser.
+ * It must hold texts only, and promise nothing that the command does not do.
+ */
+
+/** One command's help. Shape: an option is `--name` or `--name VALUE`; `exits` are the codes beyond 0, 1 and 2 as they are everywhere. */
+export type CommandHelp = {
+  readonly summary: string;
+  readonly usage: string;
+  readonly options: readonly (readonly [option: string, text: string])[];
+  readonly exits?: readonly string[];
+  readonly notes?: readonly string[];
+};
+
+const JSON_OPTION = ['--json', 'print JSON for programs'] as const;
+const API_OPTION = [
+  '--api URL',
+  'ask this api, and take REDIS_URL and DATABASE_URL from the environment, instead of the running npm start',
+] as const;
+const TIMES = 'Times are ISO 8601, in UTC unless they say otherwise, or milliseconds since the epoch.';
+
+/** The help of every command. Order: as it is shown. */
+export const commandHelp = {
+  status: {
+    summary: 'how the whole is, in one line',
+    usage: 'status [--json]',
+    options: [JSON_OPTION, API_OPTION],
+  },
+  symbols: { summary: 'what is recorded', usage: 'symbols [--json]', options: [JSON_OPTION, API_OPTION] },
+  start: {
+    summary: 'let the feed flow',
+    usage: 'start [--json]',
+    options: [JSON_OPTION, API_OPTION],
+    notes: ['With API_KEYS set, the first of them is sent. To start everything, use npm start.'],
+  },
+  stop: {
+    summary: 'hold the feed; everything else goes on',
+    usage: 'stop [--json]',
+    options: [JSON_OPTION, API_OPTION],
+    notes: ['With API_KEYS set, the first of them is sent. To stop everything, press Ctrl-C where npm start runs.'],
+  },
+  verify: {
+    summary: 'our candles against the exchange’s own klines',
+    usage: 'verify --symbol S [--interval 1m] [--from T] [--to T] [--klines FILE|URL] [--limit N] [--json]',
+    options: [
+      ['--symbol S', 'the symbol, for example BTCUSDT'],
+      ['--interval I', 'the interval, 1m by default'],
+      ['--from T', 'the first open time; by default a day before --to, or the first row of the file'],
+      [
+        '--to T',
+        'the end of the open times, exclusive; by default after the newest tick, or after the last row of the file',
+      ],
+      [
+        '--klines FILE|URL',
+        'the exchange’s klines: a CSV file or its URL (plain, .gz, .zip), or the URL of a REST that speaks the protocol',
+      ],
+      ['--limit N', 'how many differences are printed, 20 by default; all are counted'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    exits: [
+      '0 when every compared candle is equal',
+      '1 when one differs',
+      '2 when nothing could be compared, or not to the end',
+    ],
+    notes: [
+      TIMES,
+      'Candles that are open or incomplete are not compared; they are listed. Without --klines the REST of the running feed is asked, else BINANCE_REST_URL.',
+      'A CSV has a header (open_time,open,high,low,close,volume) or is a klines file of data.binance.vision; its times are in ms or µs.',
+    ],
+  },
+  export: {
+    summary: 'candles or ticks into a file',
+    usage:
+      'export --symbol S --what candles|trades|quotes|tickers --from T --to T --out FILE [--interval 1m] [--hop H] [--source trade|mid] [--fill none|flat] [--window 1h|1d] [--format csv] [--json]',
+    options: [
+      ['--symbol S', 'the symbol, for example BTCUSDT'],
+      ['--what W', 'candles (default), trades, quotes or tickers'],
+      ['--from T', 'the earliest time, inclusive'],
+      ['--to T', 'the end of the times, exclusive; now by default'],
+      ['--out FILE', 'the file, gzipped when its name ends with .gz; it appears when it is whole'],
+      ['--interval I', 'of candles, 1m by default'],
+      ['--hop H', 'of candles, the interval by default'],
+      ['--source S', 'of candles: trade (default) or mid'],
+      ['--fill F', 'of candles: none (default) or flat'],
+      ['--window W', 'of tickers: 1h (default) or 1d'],
+      ['--format F', 'csv'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    notes: [
+      TIMES,
+      'Candles come from the api, ticks from the feed’s database as its role wick_reader. Decimals are exact, times are whole ms (candles) or µs (ticks).',
+      'Parquet is not written; a CSV becomes one with any tool that reads both.',
+    ],
+  },
+  quarantine: {
+    summary: 'input that was refused, with its reason',
+    usage: 'quarantine list [--reason R] [--symbol S] [--limit N] [--json]',
+    options: [
+      ['--reason R', 'only this reason'],
+      ['--symbol S', 'only this symbol'],
+      ['--limit N', 'how many rows, newest first, 50 by default, at most 10000'],
+      ['--database URL', 'this database instead of the running npm start’s or DATABASE_URL'],
+      JSON_OPTION,
+    ],
+    notes: ['There is no retry: a sample is cut and has left its place in the stream.'],
+  },
+  doctor: {
+    summary: 'one look whether everything is healthy, with the mend of what is not',
+    usage: 'doctor [--json]',
+    options: [JSON_OPTION, API_OPTION],
+    exits: ['0 when no line says fail', '1 when one does'],
+  },
+  replay: {
+    summary: 'npm start on recordings',
+    usage: 'replay FILE… [--speed N|max] [--symbol S] [--port N]',
+    options: [
+      ['--speed N|max', 'recorded per real time, 1 by default; max is as fast as it can be stored'],
+      ['--symbol S', 'the symbol of files whose names do not say it'],
+      ['--port N', 'the port of the page'],
+    ],
+  },
+  migrate: {
+    summary: 'bring the database of DATABASE_URL to this version’s schema',
+    usage: 'migrate',
+    options: [],
+    notes: ['npm start does it by itself.'],
+  },
+  reset: {
+    summary: 'remove everything that one feed has recorded',
+    usage: 'reset --feed simulator|binance --yes, or reset --replay FILE… [--symbol S] --yes',
+    options: [
+      ['--feed F', 'simulator or binance'],
+      ['--replay FILE…', 'the replay of these recordings'],
+      ['--symbol S', 'as it was given to the replay'],
+      ['--yes', 'do it'],
+    ],
+  },
+} as const satisfies Record<string, CommandHelp>;
+
+/** The name of a command that has a help. */
+export type HelpName = keyof typeof commandHelp;
+
+/** The help of one command. */
+export function formatHelp(name: HelpName): string {
+  const { summary, usage, options, exits, notes = [] }: CommandHelp = commandHelp[name];
+  const width = Math.max(0, ...options.map(([option]) => option.length)) + 2;
+  const lines = options.map(([option, text]) => `  ${option.padEnd(width)}${text}`);
+  return [
+    `npm run wick -- ${usage}`,
+    '',
+    `  ${summary}`,
+    ...(lines.length > 0 ? ['', ...lines] : []),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    '',
+    exits ? `Exit codes: ${exits.join(', ')}.` : 'Exit codes: 0 done, 1 it failed, 2 the command is wrong.',
+  ].join('\n');
+}
+
+/** The help of all commands, a line each. */
+export function formatOverview(): string {
+  const width = Math.max(...Object.keys(commandHelp).map((name) => name.length)) + 2;
+  const lines = Object.entries(commandHelp).map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`);
+  return [
+    'npm run wick -- COMMAND [options]',
+    '',
+    ...lines,
+    '',
+    'npm run wick -- COMMAND --help says more. A command finds the npm start that runs from this folder, else it goes by the environment.',
+  ].join('\n');
+}
