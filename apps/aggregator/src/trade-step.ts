@@ -16,7 +16,7 @@ import {
 } from './ledger.ts';
 import { changedBar, noteReceived, noteTick, refuseTick, type StepContext, symbolOfTick } from './step-context.ts';
 import { advanceNewest, type SymbolState } from './symbol-state.ts';
-import { addRange, dropRangesWithin } from './time-ranges.ts';
+import { addRange, isOpenEnded, subtractRange } from './time-ranges.ts';
 
 /** Steps one trade. */
 export function stepTrade(context: StepContext, trade: Trade): void {
@@ -96,10 +96,16 @@ function judge(context: StepContext, symbol: SymbolState, trade: Trade): TradeVe
   return verdict;
 }
 
-/** Drops unobserved times of trades that lie between two ids which are both known: whatever is missing there is a gap now. Units: µs. */
+/**
+ * Takes the time after `fromUs`, up to `toUs`, out of the unobserved times of trades: the ids at both ends are known, so whatever is missing
+ * there is a gap now. A time without end ends with it. Units: µs.
+ */
 export function explainSilence(symbol: SymbolState, fromUs: number, toUs: number): void {
-  const newest = symbol.unobserved.trade.list.at(-1);
-  if (newest !== undefined && newest.fromUs >= fromUs) dropRangesWithin(symbol.unobserved.trade, fromUs, toUs);
+  const ranges = symbol.unobserved.trade;
+  const newest = ranges.list.at(-1);
+  if (newest === undefined || newest.toUs <= fromUs) return;
+  // Listening begins by the receiver's clock, so trades may follow that are older than it: each explains its own part.
+  subtractRange(ranges, fromUs + 1, isOpenEnded(ranges) ? Number.POSITIVE_INFINITY : toUs);
 }
 
 function store(

@@ -103,6 +103,18 @@ describe('times at which nobody listened', () => {
     ]);
   });
 
+  it('are explained by the ids of trades that are older than the listening that brought them', () => {
+    const shard = createShard();
+    const at = (seconds: number) => START_US + seconds * SECOND_US;
+    shard.take(createProducer('p', 1).entry([tradeOf('A', 1, at(1))], at(2)));
+    const restarted = createProducer('p', 2);
+    shard.take(restarted.entry([controlOf({ kind: 'listen', symbol: 'A', channel: 'trade', tsUs: at(8) })], at(8)));
+    shard.take(restarted.entry([tradeOf('A', 4, at(6)), tradeOf('A', 5, at(7))], at(9)));
+    expect(unobservedOf(shard.state, 'A', 'trade').slice(1)).toEqual([[7 * SECOND_US + 1, 8 * SECOND_US - 1]]);
+    shard.take(restarted.entry([tradeOf('A', 6, at(9))], at(10)));
+    expect(unobservedOf(shard.state, 'A', 'trade').slice(1)).toEqual([]);
+  });
+
   it('follow a restart of the producer, from its last clock to its first quote', () => {
     const shard = createShard();
     const at = (seconds: number) => START_US + seconds * SECOND_US;
