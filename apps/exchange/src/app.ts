@@ -67,7 +67,7 @@ type Source = {
   readonly market: Market;
   readonly replay: Replay | undefined;
   readonly tapeFaults: TapeFaults | undefined;
-  oracle(symbol: string, channel: string, fromUs: number, toUs: number): Iterable<string>;
+  oracle(symbol: string, channel: string, fromUs: number, toUs: number, all: boolean): Iterable<string>;
   close(): Promise<void>;
 };
 
@@ -121,7 +121,9 @@ export async function startExchange(options: ExchangeOptions): Promise<Exchange>
 }
 
 function startTape(options: SimulatorOptions, broadcast: Broadcast, faults: Faults): Source {
-  const nowUs = options.nowUs ?? (() => Date.now() * 1000);
+  let jumpedUs = 0;
+  const givenUs = options.nowUs ?? (() => Date.now() * 1000);
+  const nowUs = (): number => givenUs() + jumpedUs;
   const plan = createPlan();
   const market = createTapeMarket(specsOf(options.symbols, options.seed, options.rate), plan.plan, nowUs);
   const pump = startPump(market, broadcast, faults);
@@ -137,8 +139,14 @@ function startTape(options: SimulatorOptions, broadcast: Broadcast, faults: Faul
         plan.leaveEmpty(symbol, fromS, seconds);
         return market.find(symbol) === undefined ? [] : emptyIds(market, symbol, fromS, seconds);
       },
+      again: pump.again,
+      jump(seconds) {
+        jumpedUs += Math.round(seconds * 1_000_000);
+        pump.restart();
+      },
     },
-    oracle: (symbol, channel, fromUs, toUs) => tapeLines(market, symbol, channel, fromUs, toUs),
+    oracle: (symbol, channel, fromUs, toUs, all) =>
+      tapeLines(market, symbol, channel, fromUs, toUs, faults.truthOf, all),
     async close() {
       pump.close();
       timed.close();

@@ -19,8 +19,20 @@ export type Connection = {
   announce(stream: string, payload: string): void;
   /** Sends one text frame just as it is. */
   sendRaw(text: string | Uint8Array): void;
+  /** Writes bytes that need not be a frame, as fast as the client takes them, until it goes away. */
+  sendBytes(pieces: Iterable<Uint8Array>): void;
+  /** What the client did so far. Shape: a stray pong carries no payload of ours. */
+  counts(): ClientCounts;
   /** Closes with a code; 1006 cuts without a word. */
   close(code: number, reason: string): void;
+};
+
+/** What one client did. Units: `messagesPerSMax` is the most messages, pings and pongs of its own within a second. */
+export type ClientCounts = {
+  readonly streams: number;
+  readonly messagesPerSMax: number;
+  readonly pongs: number;
+  readonly strayPongs: number;
 };
 
 /** What a connection needs. Units: `clockScale` in simulated per real time, for pings and age. */
@@ -42,8 +54,10 @@ export const CONNECTION_AGE_MS_MAX = 86_400_000;
 
 /** However fast the clock, a real client needs this long to answer. Units: real ms. */
 const PING_MS_MIN = 50;
-const PONG_MS_MIN = 250;
+const PONG_MS_MIN = 2000;
+const AGE_MS_MIN = 250;
 const POLICY_CODE = 1008;
+const FLOOD_PAYLOAD = /^flood\d+$/;
 
 /** Serves an accepted socket until it closes. */
 export function createConnection(
@@ -62,10 +76,18 @@ export function createConnection(
   const messages = createSlidingLimit(context.messagesPerS, 1000);
   const scaled = (ms: number, leastMs: number): number => Math.max(leastMs, ms / context.clockScale);
   const unanswered = new Map<string, number>();
+  const seen = createSlidingLimit(Number.POSITIVE_INFINITY, 1000);
+  let pongs = 0;
+  let strayPongs = 0;
 
   const connection: Connection = {
     receiver,
     streams,
+    counts: () => ({ streams: streams.size, messagesPerSMax: seen.most(), pongs, strayPongs }),
+    sendBytes(pieces) {
+      receiver.outbox.flush();
+      void writeAll(socket, pieces);
+    },
     announce: (stream, payload) => sendRaw(receiver.combined ? `{"stream":"${stream}","data":${payload}}` : payload),
     sendRaw,
     close,
@@ -91,6 +113,7 @@ export function createConnection(
   }
 
   function countMessage(): boolean {
+    seen.take(performance.now());
     if (messages.take(performance.now())) return true;
     close(POLICY_CODE, 'Too many requests');
     return false;
@@ -115,8 +138,11 @@ export function createConnection(
   function onPong(payload: Buffer): void {
     const text = payload.toString();
     const answered = unanswered.get(text);
+    pongs++;
+    if (answered === undefined && !FLOOD_PAYLOAD.test(text)) strayPongs++;
     // More pings than the real exchange sends are not held against the client that answers them.
-    if (faults.settings().pingFloodPerS === 0 && context.clockScale === 1 && !countMessage()) return;
+    if (faults.settings().pingFloodPerS > 0 || context.clockScale !== 1) seen.take(performance.now());
+    else if (!countMessage()) return;
     if (answered === undefined) return;
     for (const [ping, sentMs] of unanswered) if (sentMs <= answered) unanswered.delete(ping);
   }
@@ -135,12 +161,13 @@ export function createConnection(
     ws.ping(payload);
   }
 
+  let floods = 0;
   const timers = [
     setInterval(ping, scaled(PING_EVERY_MS, PING_MS_MIN)),
     setInterval(() => {
-      for (let i = 0; i < faults.settings().pingFloodPerS / 10; i++) ws.ping(String(i));
+      for (let i = 0; i < faults.settings().pingFloodPerS / 10; i++) ws.ping(`flood${floods++ % 1000}`);
     }, 100),
-    setTimeout(() => close(1001, 'connections are valid for 24 hours'), scaled(CONNECTION_AGE_MS_MAX, PONG_MS_MIN)),
+    setTimeout(() => close(1001, 'connections are valid for 24 hours'), scaled(CONNECTION_AGE_MS_MAX, AGE_MS_MIN)),
   ];
   ws.on('message', onMessage);
   ws.on('ping', () => void countMessage());
@@ -153,4 +180,18 @@ export function createConnection(
   });
   change(target.streams, []);
   return connection;
+}
+
+async function writeAll(socket: Duplex, pieces: Iterable<Uint8Array>): Promise<void> {
+  for (const piece of pieces) {
+    if (!socket.writable) return;
+    if (socket.write(piece)) continue;
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        socket.off('drain', go).off('close', go);
+        resolve();
+      };
+      socket.on('drain', go).on('close', go);
+    });
+  }
 }

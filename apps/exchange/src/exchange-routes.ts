@@ -5,8 +5,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Faults } from './faults.ts';
+import { HOSTILE_BYTES_MAX, HOSTILE_KINDS, type HostileKind, hostileBytes, strangerFrames } from './hostile-frames.ts';
 import type { Replay } from './replay.ts';
 import type { SocketServer } from './socket-server.ts';
+import { SPOILS } from './tick-spoils.ts';
 
 /** One-shot faults that need the market. Units: seconds. */
 export type TapeFaults = {
@@ -14,6 +16,10 @@ export type TapeFaults = {
   surge(factor: number, seconds: number): void;
   /** Gives out ids without trades in the next whole seconds: gaps that are empty at the source. */
   leaveEmpty(symbol: string, seconds: number): { firstId: number; lastId: number }[];
+  /** Sends the ticks of the last seconds once more. */
+  again(seconds: number): void;
+  /** Sets the market's clock ahead, or back when negative; what it passes again is sent again. */
+  jump(seconds: number): void;
 };
 
 /** What the calls need; `tape` and `oracle` are of the simulator, `replay` of a replay. */
@@ -23,19 +29,24 @@ export type ControlContext = {
   readonly tapeFaults: TapeFaults | undefined;
   readonly replay: Replay | undefined;
   /** Lines of JSON, one a tick; times in µs. */
-  oracle(symbol: string, channel: string, fromUs: number, toUs: number): Iterable<string>;
+  oracle(symbol: string, channel: string, fromUs: number, toUs: number, all: boolean): Iterable<string>;
 };
 
 /** A one-shot fault: what to do, with its arguments. */
 export type Command =
   | { do: 'drop'; code?: number }
-  | { do: 'shutdown'; closeAfterMs?: number }
+  | { do: 'shutdown'; closeAfterMs?: number; form?: 'raw' | 'wrapped' }
   | { do: 'malformed'; stream?: string; frames?: string[]; base64?: string[] }
   | { do: 'surge'; factor: number; seconds: number }
   | { do: 'empty'; symbol?: string; seconds: number }
+  | { do: 'hostile'; kind: HostileKind; bytes: number }
+  | { do: 'strangers'; count: number }
+  | { do: 'again'; seconds: number }
+  | { do: 'jump'; seconds: number }
   | { do: 'reset' };
 
-const COMMANDS = ['drop', 'shutdown', 'malformed', 'surge', 'empty', 'reset'];
+const COMMANDS = ['drop', 'shutdown', 'malformed', 'surge', 'empty', 'hostile', 'strangers', 'again', 'jump', 'reset'];
+const STRANGERS_MAX = 100_000;
 
 /** Adds the calls to an app. */
 export function addControls(app: FastifyInstance, context: ControlContext): void {
@@ -43,7 +54,10 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
   app.get('/exchange/faults', async () => ({
     settings: faults.settings(),
     commands: COMMANDS,
+    spoils: [...SPOILS.keys()],
     connections: sockets.counts(),
+    clients: [...sockets.connections()].map((connection) => connection.counts()),
+    attemptsAtMs: sockets.attemptsAtMs(),
     records: faults.records().slice(-1000),
   }));
   app.post('/exchange/faults', async (request, reply) =>
@@ -60,7 +74,7 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
       case 'drop':
         return sockets.dropAll(command.code ?? faults.settings().closeCode, 'dropped by a fault');
       case 'shutdown':
-        return shutdown(command.closeAfterMs);
+        return shutdown(command.closeAfterMs, command.form);
       case 'malformed': {
         const bytes = (command.base64 ?? []).map((text) => Buffer.from(text, 'base64'));
         return sockets.inject(command.stream, [...(command.frames ?? []), ...bytes]);
@@ -69,6 +83,21 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
         return tapeFaults().surge(positive('factor', command.factor, true), positive('seconds', command.seconds));
       case 'empty':
         return tapeFaults().leaveEmpty(command.symbol ?? '', positive('seconds', command.seconds));
+      case 'hostile': {
+        const { kind, bytes } = command;
+        if (!HOSTILE_KINDS.includes(kind)) throw new RangeError(`kind must be one of ${HOSTILE_KINDS.join(', ')}`);
+        const size = Math.min(positive('bytes', bytes), HOSTILE_BYTES_MAX);
+        return sockets.injectBytes(() => hostileBytes(kind, size));
+      }
+      case 'strangers':
+        return sockets.inject(undefined, [
+          ...strangerFrames(Math.min(positive('count', command.count), STRANGERS_MAX)),
+        ]);
+      case 'again':
+        return tapeFaults().again(positive('seconds', command.seconds));
+      case 'jump':
+        if (!Number.isFinite(command.seconds)) throw new RangeError('seconds must be a number');
+        return tapeFaults().jump(command.seconds);
       case 'reset':
         return faults.reset();
       default:
@@ -76,9 +105,9 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
     }
   }
 
-  function shutdown(closeAfterMs: number | undefined): void {
-    sockets.announceShutdown();
+  function shutdown(closeAfterMs: number | undefined, form: 'raw' | 'wrapped' | undefined): void {
     const leaving = new Set(sockets.connections());
+    sockets.announceShutdown(form);
     if (closeAfterMs === undefined) return;
     setTimeout(() => {
       for (const connection of leaving) connection.close(1001, 'server shutdown');
@@ -109,7 +138,7 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
     if (symbol === undefined || !(fromUs <= toUs)) {
       return reply.code(400).send(errorBody('bad_request', 'symbol, from and to (ms) are needed, from at most to'));
     }
-    const lines = Readable.from(context.oracle(symbol, channel, fromUs, toUs));
+    const lines = Readable.from(context.oracle(symbol, channel, fromUs, toUs, query.all === '1'));
     return reply.type('application/x-ndjson').send(lines);
   });
 }

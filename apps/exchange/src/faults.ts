@@ -3,6 +3,9 @@
  * It must be pure but for its counters: sockets, REST and pump ask it and act themselves.
  */
 
+import { SPOILS, type Spoil } from './tick-spoils.ts';
+import { createTickTruths, type TickTruth } from './tick-truths.ts';
+
 /** Faults that stay until changed. Units: last in the names. */
 export type FaultSettings = {
   /** Closes every connection each so many seconds; 0 is never. */
@@ -11,8 +14,9 @@ export type FaultSettings = {
   closeCode: number;
   /** Cuts new connections before the upgrade. */
   refuse: boolean;
-  /** Answers upgrades with this HTTP status; 0 is off. */
+  /** Answers upgrades with this HTTP status; 0 is off. 429 and 418 come with Retry-After. */
   upgradeStatus: number;
+  upgradeRetryAfterS: number;
   stopPings: boolean;
   /** Extra pings a second; pongs are not counted against the client while it is set. */
   pingFloodPerS: number;
@@ -24,6 +28,11 @@ export type FaultSettings = {
   delayEvery: number;
   delayMs: number;
   conflictEvery: number;
+  /** Each tick frame is sent late by up to this, each by another time; 0 is off. */
+  reorderMs: number;
+  /** Each n-th tick frame is spoiled, by the ways named in `spoils` in turn, all of them when it is empty; 0 is off. */
+  spoilEvery: number;
+  spoils: readonly string[];
   /** What becomes of SUBSCRIBE: obeyed, unanswered and ignored, refused, or only its first half done. */
   subscribe: 'ok' | 'lost' | 'refused' | 'partial';
   /** Answers REST with this status (429, 418, 5xx…); 0 is off. */
@@ -36,11 +45,11 @@ export type FaultSettings = {
   timeOffsetMs: number;
 };
 
-/** What becomes of one tick frame. */
-export type FrameFate = 'send' | 'twice' | 'drop' | 'late' | 'conflict';
+/** What becomes of one tick frame, or the way in which it is spoiled. */
+export type FrameFate = 'send' | 'twice' | 'drop' | 'late' | 'conflict' | Spoil;
 
 /** A change that a fault made to what was sent. */
-export type FaultRecord = { readonly fault: FrameFate; readonly stream: string; readonly id: number };
+export type FaultRecord = { readonly fault: string; readonly stream: string; readonly id: number };
 
 /** The faults of one exchange. */
 export type Faults = {
@@ -52,6 +61,8 @@ export type Faults = {
   fateOf(symbol: string, stream: string, id: number): FrameFate;
   /** The newest changes. Limits: RECORDS_MAX. */
   records(): readonly FaultRecord[];
+  /** What is true of a tick whose frame was spoiled. */
+  truthOf(stream: string, id: number): TickTruth | undefined;
 };
 
 /** Most changes that are remembered. */
@@ -62,6 +73,7 @@ const NONE: FaultSettings = {
   closeCode: 1006,
   refuse: false,
   upgradeStatus: 0,
+  upgradeRetryAfterS: 5,
   stopPings: false,
   pingFloodPerS: 0,
   silentSymbols: [],
@@ -70,6 +82,9 @@ const NONE: FaultSettings = {
   delayEvery: 0,
   delayMs: 1000,
   conflictEvery: 0,
+  reorderMs: 0,
+  spoilEvery: 0,
+  spoils: [],
   subscribe: 'ok',
   restStatus: 0,
   restRetryAfterS: 1,
@@ -84,18 +99,30 @@ export function createFaults(): Faults {
   let settings = { ...NONE };
   let touchesFrames = false;
   let frames = 0;
+  let spoiled = 0;
   let records: FaultRecord[] = [];
+  const truths = createTickTruths();
 
   function use(next: FaultSettings): void {
     settings = next;
+    const { duplicateEvery, dropEvery, delayEvery, conflictEvery, reorderMs, spoilEvery } = next;
     touchesFrames =
-      next.silentSymbols.length > 0 || next.duplicateEvery + next.dropEvery + next.delayEvery + next.conflictEvery > 0;
+      next.silentSymbols.length > 0 ||
+      [duplicateEvery, dropEvery, delayEvery, conflictEvery, reorderMs, spoilEvery].some((knob) => knob > 0);
   }
 
-  function note(fault: FrameFate, stream: string, id: number): FrameFate {
+  function note(fate: FrameFate, stream: string, id: number): FrameFate {
     if (records.length >= RECORDS_MAX) records = records.slice(RECORDS_MAX / 2);
-    records.push({ fault, stream, id });
-    return fault;
+    records.push({ fault: typeof fate === 'string' ? fate : fate.name, stream, id });
+    return fate;
+  }
+
+  function nextSpoil(stream: string, id: number): FrameFate {
+    const channel = stream.slice(stream.indexOf('@') + 1);
+    const names = settings.spoils.length > 0 ? settings.spoils : [...SPOILS.keys()];
+    const fitting = names.flatMap((name) => SPOILS.get(name) ?? []).filter((spoil) => spoil.channel === channel);
+    const spoil = fitting[spoiled++ % Math.max(1, fitting.length)];
+    return spoil !== undefined && truths.note(stream, id, spoil) ? note(spoil, stream, id) : 'send';
   }
 
   return {
@@ -114,9 +141,11 @@ export function createFaults(): Faults {
       if (isTurn(frames, settings.duplicateEvery)) return note('twice', stream, id);
       if (isTurn(frames, settings.delayEvery)) return note('late', stream, id);
       if (isTurn(frames, settings.conflictEvery)) return note('conflict', stream, id);
-      return 'send';
+      if (isTurn(frames, settings.spoilEvery)) return nextSpoil(stream, id);
+      return settings.reorderMs > 0 ? note('late', stream, id) : 'send';
     },
     records: () => records,
+    truthOf: truths.of,
   };
 }
 
@@ -129,6 +158,10 @@ function checkedSetting(name: string, value: unknown): unknown {
   const known = NONE[name as keyof FaultSettings];
   if (name === 'subscribe' && !SUBSCRIBE_FATES.includes(value as string)) {
     throw new RangeError(`subscribe must be one of ${SUBSCRIBE_FATES.join(', ')}`);
+  }
+  if (name === 'spoils' && Array.isArray(value)) {
+    const unknown = value.find((spoil) => !SPOILS.has(spoil));
+    if (unknown !== undefined) throw new RangeError(`no spoil "${unknown}"; GET /exchange/faults lists them`);
   }
   if (Array.isArray(known)) {
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;

@@ -1,31 +1,41 @@
 /**
  * The truth for tests: every valid tick of a time, one JSON line each, straight from the tape or the recording.
- * It must not depend on what faults did to the sockets.
+ * It must not depend on what became of frames on their way; of faults only those count that changed what a tick says.
  */
 import { type Aggregate, formatE8, type Market, type Quote, type Trade } from './market.ts';
 import { aggregatesOfBlock, quoteOf, type TapeMarket, tradeOf } from './tape-market.ts';
+import type { TickTruth } from './tick-truths.ts';
 
 const SECOND_US = 1_000_000;
 const PAGE = 1000;
 
-/** The ticks of the tape in `[fromUs, toUs)`. Limits: nothing newer than the clock. Units: µs. */
+/** What faults made of a tick, if anything. */
+export type TruthOf = (stream: string, id: number) => TickTruth | undefined;
+
+/**
+ * The valid ticks whose place on the tape lies in `[fromUs, toUs)`, with the values that were sent of them.
+ * Limits: nothing newer than the clock; with `all`, ticks that were sent with unusable values come too, `"valid":false`. Units: µs.
+ */
 export function* tapeLines(
   market: TapeMarket,
   symbol: string,
   channel: string,
   fromUs: number,
   toUs: number,
+  truthOf: TruthOf = () => undefined,
+  all = false,
 ): Generator<string> {
   const spec = market.specs.find((known) => known.symbol === symbol);
   if (spec === undefined) return;
   const endUs = Math.min(toUs, market.nowUs());
+  const stream = `${symbol.toLowerCase()}@${channel}`;
   for (let second = Math.floor(fromUs / SECOND_US); second * SECOND_US < endUs; second++) {
     const inside = (item: { timeUs: number }): boolean => item.timeUs >= fromUs && item.timeUs < endUs;
     if (channel === 'bookTicker') {
       const block = market.quoteBlock(symbol, second);
       for (let i = 0; i < block.count; i++) {
         const quote = quoteOf(spec, block, i);
-        if (inside(quote)) yield quoteLine(quote);
+        if (inside(quote)) yield* toldLine(quoteLine(quote), truthOf(stream, quote.id), all);
       }
       continue;
     }
@@ -36,7 +46,10 @@ export function* tapeLines(
     }
     for (let i = 0; i < block.count; i++) {
       const trade = tradeOf(spec, block, i);
-      if (inside(trade)) yield tradeLine(trade);
+      if (!inside(trade)) continue;
+      const truth = truthOf(stream, trade.id);
+      const timeUs = trade.timeUs + (truth?.shiftUs ?? 0);
+      yield* toldLine(tradeLine({ ...trade, timeUs }, truth?.price), truth, all);
     }
   }
 }
@@ -63,8 +76,13 @@ export function* recordingLines(
   }
 }
 
-function tradeLine(trade: Trade): string {
-  return `{"id":${trade.id},"timeUs":${trade.timeUs},"price":"${formatE8(trade.price)}","quantity":"${formatE8(trade.quantity)}","buyerMaker":${trade.buyerMaker}}\n`;
+function* toldLine(line: string, truth: TickTruth | undefined, all: boolean): Generator<string> {
+  if (truth === undefined) yield line;
+  else if (truth.valid || all) yield line.replace('}', `,"fault":"${truth.fault}","valid":${truth.valid}}`);
+}
+
+function tradeLine(trade: Trade, price = formatE8(trade.price)): string {
+  return `{"id":${trade.id},"timeUs":${trade.timeUs},"price":"${price}","quantity":"${formatE8(trade.quantity)}","buyerMaker":${trade.buyerMaker}}\n`;
 }
 
 function aggregateLine(item: Aggregate): string {

@@ -8,12 +8,19 @@ import type { Broadcast, Topic } from './broadcast.ts';
 import { conflictingPayload, type Faults } from './faults.ts';
 import type { Aggregate } from './market.ts';
 import { aggregatePayload, quotePayload, type TimeUnit, tradePayload } from './payloads.ts';
+import { fractionOf, seedOfText } from './random.ts';
 import type { SymbolSpec } from './symbol-list.ts';
 import type { QuoteBlock, TradeBlock } from './tape.ts';
 import { aggregatesOfBlock, quoteOf, type TapeMarket, tradeOf } from './tape-market.ts';
 
 /** A running pump. */
-export type Pump = { close(): void };
+export type Pump = {
+  /** Sends once more, untouched by faults, what the last seconds brought. */
+  again(seconds: number): void;
+  /** Takes up the clock anew after it was set; what it passes a second time is sent a second time. */
+  restart(): void;
+  close(): void;
+};
 
 const EVERY_MS = 8;
 const SECOND_US = 1_000_000;
@@ -27,18 +34,26 @@ type Cursor = { sentUs: number };
 export function startPump(market: TapeMarket, broadcast: Broadcast, faults: Faults): Pump {
   const cursors = new Map<SymbolSpec, Cursor>();
 
-  function publish(name: string, symbol: string, id: number, payload: (unit: TimeUnit) => string): void {
+  type Send = (topic: Topic, symbol: string, id: number, payload: string) => void;
+
+  function publish(send: Send, name: string, symbol: string, id: number, payload: (unit: TimeUnit) => string): void {
     for (const unit of UNITS) {
       const topic = broadcast.topic(name, unit);
-      if (topic !== undefined) publishWithFate(topic, symbol, id, payload(unit));
+      if (topic !== undefined) send(topic, symbol, id, payload(unit));
     }
   }
 
   function publishWithFate(topic: Topic, symbol: string, id: number, payload: string): void {
     const fate = faults.fateOf(symbol, topic.name, id);
     if (fate === 'drop') return;
+    if (typeof fate === 'object') {
+      broadcast.publish(topic, fate.apply(payload));
+      return;
+    }
     if (fate === 'late') {
-      setTimeout(() => broadcast.publish(topic, payload), faults.settings().delayMs).unref();
+      const { reorderMs, delayMs } = faults.settings();
+      const waitMs = reorderMs > 0 ? reorderMs * fractionOf(seedOfText(topic.name), id) : delayMs;
+      setTimeout(() => broadcast.publish(topic, payload), waitMs).unref();
       return;
     }
     broadcast.publish(topic, payload);
@@ -53,25 +68,30 @@ export function startPump(market: TapeMarket, broadcast: Broadcast, faults: Faul
   function sendSymbol(spec: SymbolSpec, nowUs: number): void {
     const cursor = cursors.get(spec) ?? { sentUs: nowUs };
     cursors.set(spec, cursor);
+    const fromUs = Math.max(cursor.sentUs, nowUs - BEHIND_US_MAX);
+    cursor.sentUs = Math.max(cursor.sentUs, nowUs);
+    sendSpan(spec, fromUs, nowUs, publishWithFate);
+  }
+
+  function sendSpan(spec: SymbolSpec, fromUs: number, toUs: number, send: Send): void {
     const lower = spec.symbol.toLowerCase();
     const names = { trade: `${lower}@trade`, aggregate: `${lower}@aggTrade`, quote: `${lower}@bookTicker` };
     const wanted = { trade: wants(names.trade), aggregate: wants(names.aggregate), quote: wants(names.quote) };
-    const fromUs = Math.max(cursor.sentUs, nowUs - BEHIND_US_MAX);
-    cursor.sentUs = Math.max(cursor.sentUs, nowUs);
     if (!wanted.trade && !wanted.aggregate && !wanted.quote) return;
-    for (let second = Math.floor(fromUs / SECOND_US); second <= Math.floor(nowUs / SECOND_US); second++) {
-      sendSecond(spec, second, fromUs, nowUs, names, wanted);
+    for (let second = Math.floor(fromUs / SECOND_US); second <= Math.floor(toUs / SECOND_US); second++) {
+      sendSecond(spec, second, { fromUs, toUs, names, wanted, send });
     }
   }
 
-  function sendSecond(
-    spec: SymbolSpec,
-    second: number,
-    fromUs: number,
-    nowUs: number,
-    names: Record<'trade' | 'aggregate' | 'quote', string>,
-    wanted: Record<'trade' | 'aggregate' | 'quote', boolean>,
-  ): void {
+  type Span = {
+    readonly fromUs: number;
+    readonly toUs: number;
+    readonly names: Record<'trade' | 'aggregate' | 'quote', string>;
+    readonly wanted: Record<'trade' | 'aggregate' | 'quote', boolean>;
+    readonly send: Send;
+  };
+
+  function sendSecond(spec: SymbolSpec, second: number, { fromUs, toUs, names, wanted, send }: Span): void {
     const takers = wanted.trade || wanted.aggregate;
     const trades = takers ? market.tradeBlock(spec.symbol, second) : undefined;
     const quotes = wanted.quote ? market.quoteBlock(spec.symbol, second) : undefined;
@@ -83,17 +103,19 @@ export function startPump(market: TapeMarket, broadcast: Broadcast, faults: Faul
     for (;;) {
       const tradeUs = timeAt(trades, t);
       const quoteUs = timeAt(quotes, q);
-      if (Math.min(tradeUs, quoteUs) >= nowUs) break;
+      if (Math.min(tradeUs, quoteUs) >= toUs) break;
       if (quotes !== undefined && quoteUs <= tradeUs) {
         const quote = quoteOf(spec, quotes, q++);
-        publish(names.quote, spec.symbol, quote.id, () => quotePayload(spec.symbol, quote));
+        publish(send, names.quote, spec.symbol, quote.id, () => quotePayload(spec.symbol, quote));
       } else if (trades !== undefined) {
         const trade = tradeOf(spec, trades, t++);
-        if (wanted.trade) publish(names.trade, spec.symbol, trade.id, (unit) => tradePayload(spec.symbol, trade, unit));
+        const tradeText = (unit: TimeUnit): string => tradePayload(spec.symbol, trade, unit);
+        if (wanted.trade) publish(send, names.trade, spec.symbol, trade.id, tradeText);
         const aggregate = aggregates[a];
         if (aggregate?.lastId !== trade.id) continue;
         a++;
-        publish(names.aggregate, spec.symbol, aggregate.id, (unit) => aggregatePayload(spec.symbol, aggregate, unit));
+        const text = (unit: TimeUnit): string => aggregatePayload(spec.symbol, aggregate, unit);
+        publish(send, names.aggregate, spec.symbol, aggregate.id, text);
       }
     }
   }
@@ -110,7 +132,18 @@ export function startPump(market: TapeMarket, broadcast: Broadcast, faults: Faul
     for (const spec of market.specs) sendSymbol(spec, nowUs);
     broadcast.flush();
   }, EVERY_MS);
-  return { close: () => clearInterval(timer) };
+  return {
+    again(seconds) {
+      const nowUs = market.nowUs();
+      for (const spec of market.specs) {
+        const toUs = Math.min(nowUs, cursors.get(spec)?.sentUs ?? nowUs);
+        sendSpan(spec, nowUs - seconds * SECOND_US, toUs, (topic, _, __, payload) => broadcast.publish(topic, payload));
+      }
+      broadcast.flush();
+    },
+    restart: () => cursors.clear(),
+    close: () => clearInterval(timer),
+  };
 }
 
 function timeAt(block: TradeBlock | QuoteBlock | undefined, i: number): number {

@@ -4,17 +4,25 @@
  */
 
 /** Counts events in a sliding time. */
-export type SlidingLimit = { /** Counts one event; false when it is one too many. */ take(nowMs: number): boolean };
+export type SlidingLimit = {
+  /** Counts one event; false when it is one too many. */
+  take(nowMs: number): boolean;
+  /** The most events that ever came within the window. */
+  most(): number;
+};
 
 /** At most `max` events within `windowMs`. */
 export function createSlidingLimit(max: number, windowMs: number): SlidingLimit {
   let times: number[] = [];
+  let most = 0;
   return {
     take(nowMs) {
       times = times.filter((time) => time > nowMs - windowMs);
       times.push(nowMs);
+      most = Math.max(most, times.length);
       return times.length <= max;
     },
+    most: () => most,
   };
 }
 

@@ -16,13 +16,17 @@ export type SocketServer = {
   connections(): ReadonlySet<Connection>;
   /** Closes all connections with a code; 1006 cuts without a word. */
   dropAll(code: number, reason: string): void;
-  /** Announces a shutdown on every connection. */
-  announceShutdown(): void;
+  /** Announces a shutdown on every connection, raw, wrapped, or in each connection's own form. */
+  announceShutdown(form?: 'raw' | 'wrapped'): void;
+  /** Writes bytes that need not be frames to everybody. */
+  injectBytes(make: () => Iterable<Uint8Array>): void;
   /** Sends texts or bytes as they are to every receiver of `stream`, or to everybody. */
   inject(stream: string | undefined, frames: readonly (string | Uint8Array)[]): void;
   /** Whether some receiver is behind. */
   blocked(): boolean;
   counts(): { opened: number; refused: number; dropped: number };
+  /** When connections were asked for. Order: oldest first. Units: ms since the epoch. Limits: the newest ATTEMPTS_MAX. */
+  attemptsAtMs(): readonly number[];
   close(): void;
 };
 
@@ -40,6 +44,9 @@ export type SocketServerContext = {
 /** Largest message that a client may send. */
 export const MESSAGE_BYTES_MAX = 64 * 1024;
 
+/** Most attempts to connect whose times are kept. */
+export const ATTEMPTS_MAX = 1000;
+
 const FIVE_MINUTES_MS = 300_000;
 const CHECK_EVERY_MS = 100;
 
@@ -50,11 +57,14 @@ export function createSocketServer(server: Server, context: SocketServerContext)
   const limits = createPerAddress(() => createSlidingLimit(context.connectionsPer5Min, FIVE_MINUTES_MS));
   const open = new Set<Connection>();
   const counts = { opened: 0, refused: 0, dropped: 0 };
+  const attemptsAtMs: number[] = [];
   let nextDropMs = Number.POSITIVE_INFINITY;
   let dropEveryS = 0;
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
+    attemptsAtMs.push(Date.now());
+    if (attemptsAtMs.length > ATTEMPTS_MAX) attemptsAtMs.shift();
     const { refuse, upgradeStatus } = faults.settings();
     if (refuse) {
       counts.refused++;
@@ -85,7 +95,7 @@ export function createSocketServer(server: Server, context: SocketServerContext)
 
   function reject(socket: Duplex, status: number, reason: string): void {
     counts.refused++;
-    const retry = status === 429 || status === 418 ? 'Retry-After: 5\r\n' : '';
+    const retry = status === 429 || status === 418 ? `Retry-After: ${faults.settings().upgradeRetryAfterS}\r\n` : '';
     socket.end(
       `HTTP/1.1 ${status} Refused\r\n${retry}Connection: close\r\nContent-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
     );
@@ -118,9 +128,15 @@ export function createSocketServer(server: Server, context: SocketServerContext)
   return {
     connections: () => open,
     dropAll,
-    announceShutdown() {
+    announceShutdown(form) {
       const payload = `{"e":"serverShutdown","E":${Date.now()}}`;
-      for (const connection of open) connection.announce('!serverShutdown', payload);
+      for (const connection of open) {
+        if (form === undefined) connection.announce('!serverShutdown', payload);
+        else connection.sendRaw(form === 'raw' ? payload : `{"stream":"!serverShutdown","data":${payload}}`);
+      }
+    },
+    injectBytes(make) {
+      for (const connection of open) connection.sendBytes(make());
     },
     inject(stream, frames) {
       for (const connection of open) {
@@ -130,6 +146,7 @@ export function createSocketServer(server: Server, context: SocketServerContext)
     },
     blocked: () => [...open].some((connection) => connection.streams.size > 0 && connection.receiver.outbox.blocked()),
     counts: () => counts,
+    attemptsAtMs: () => attemptsAtMs,
     close() {
       clearInterval(timer);
       dropAll(1001, 'the exchange stops');
