@@ -19,7 +19,7 @@ export type Evidence = IdRange & { readonly symbol: string; readonly evidence: s
 
 /** The database as repair sees it. Errors: what postgres.js throws, DeadlineError. */
 export type RepairReads = {
-  /** Open gaps of the venue's current epochs that are older than GAP_AGE_MIN_MS by their shard's clock, and not below retention: bars there are final. */
+  /** Open gaps of the venue's current epochs that are older than GAP_AGE_MIN_MS by their shard's clock, and not below retention, but for kept days: bars there are final. */
   openGaps(): Promise<Omit<RepairGap, 'asTrades'>[]>;
   /** Symbols whose time before the first tick reaches into the last `hours`. */
   newcomers(hours: number): Promise<Newcomer[]>;
@@ -36,7 +36,8 @@ const OPEN_GAPS = `select g.symbol, s.shard, ts_to_us(o.clock)::text as clock, g
   join shard_offsets o on o.shard = s.shard
   where g.venue = $1::text and g.state = 'open' and g.opened_at <= o.clock - $2::text::int * interval '1 millisecond'
     and g.epoch = (select max(l.epoch) from ledger l where l.venue = g.venue and l.symbol = g.symbol and l.channel = 'trade')
-    and coalesce(g.to_ts, 'infinity') >= (select p.retired_to from bar_progress p where p.source = 'trade')
+    and (coalesce(g.to_ts, 'infinity') >= (select p.retired_to from bar_progress p where p.source = 'trade')
+      or exists (select from kept_days k where k.day = date_bin('24 hours', g.to_ts, 'epoch')))
   order by g.to_ts desc nulls last, g.from_id desc limit $3::text::int`;
 
 const NEWCOMERS = `select u.symbol, s.shard, ts_to_us(o.clock)::text as clock, l.first_id::text, ts_to_us(l.first_ts)::text as first_ts,
