@@ -28,6 +28,10 @@ describe('imports', () => {
     expect(crossings().filter(({ from }) => from === 'packages/shared')).toEqual([]);
   });
 
+  it('nothing of the product knows the benches', () => {
+    expect(crossings().filter(({ to }) => to === 'bench')).toEqual([]);
+  });
+
   it('lead to files that exist', () => {
     const known = new Set(paths);
     const wrong = sources.flatMap(({ path, imports }) =>

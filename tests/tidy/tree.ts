@@ -26,12 +26,12 @@ export const sources: SourceFile[] = paths.filter((path) => path.endsWith('.ts')
 
 /** The files below some `src` folder. */
 export const products: SourceFile[] = sources.filter(({ path }) =>
-  /^(apps|packages)\/[^/]+\/src\/|^sql\/src\//.test(path),
+  /^(apps|packages)\/[^/]+\/src\/|^(sql|bench)\/src\//.test(path),
 );
 
-/** The workspace package a path belongs to: `apps/api`, `packages/shared`, `sql`, `tests`; empty for the root. */
+/** The workspace package a path belongs to: `apps/api`, `packages/shared`, `sql`, `tests`, `bench`; empty for the root. */
 export function packageOf(path: string): string {
-  return /^(?:(?:apps|packages)\/[^/]+|sql|tests)(?=\/)/.exec(path)?.[0] ?? '';
+  return /^(?:(?:apps|packages)\/[^/]+|sql|tests|bench)(?=\/)/.exec(path)?.[0] ?? '';
 }
 
 /** The path of the file that an import means, or undefined when it is not of this repository. */

@@ -16,7 +16,7 @@ const commands: Record<string, () => Promise<Command>> = {
   start: async () => (await import('./start.ts')).start,
   test: async () => (await import('./test-command.ts')).runTests,
   check: async () => (await import('./check-command.ts')).runChecks,
-  bench: async () => notYet('npm run bench'),
+  bench: async () => (await import('./bench-command.ts')).runBenches,
   soak: async () => notYet('npm run soak'),
   wick: async () => runWick,
 };

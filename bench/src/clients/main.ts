@@ -1,0 +1,94 @@
+/**
+ * A process of WebSocket clients of the api: each subscribes, and every update is logged with its time.
+ * It must not compute anything while it listens; the bench joins the log with what was sent.
+ */
+import { WebSocket } from 'ws';
+import { monotonicMs } from '../monotonic.ts';
+import { createNumberList } from '../percentiles.ts';
+import type { ClientsReply, ClientsRequest } from './messages.ts';
+
+const RETRY_MS = 400;
+const OPENING_AT_ONCE = 50;
+
+type Message = {
+  readonly type: string;
+  readonly id?: number;
+  readonly code?: string;
+  readonly candles?: readonly { readonly openTime: number; readonly trades: number }[];
+};
+
+const symbolColumn = createNumberList();
+const openColumn = createNumberList();
+const beforeColumn = createNumberList();
+const tradesColumn = createNumberList();
+const atColumn = createNumberList();
+let messages = 0;
+let closed = 0;
+
+process.on('message', (request: ClientsRequest) => {
+  if (request.kind === 'open') void open(request);
+  else tell({ kind: 'log', log: columns(), messages, closed });
+});
+process.on('disconnect', () => process.exit());
+tell({ kind: 'listening' });
+
+async function open({ url, clients, symbols }: Extract<ClientsRequest, { kind: 'open' }>): Promise<void> {
+  for (let from = 0; from < clients; from += OPENING_AT_ONCE) {
+    const count = Math.min(OPENING_AT_ONCE, clients - from);
+    await Promise.all(Array.from({ length: count }, () => openOne(url, symbols)));
+  }
+  tell({ kind: 'open' });
+}
+
+/** Resolves when every subscription of the client has its snapshot. */
+function openOne(url: string, symbols: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    const known = symbols.map(() => new Map<number, number>());
+    const missing = new Set(symbols.keys());
+    const subscribe = (id: number): void => {
+      const message = { op: 'subscribe', id, channel: 'candles', symbol: symbols[id], interval: '1m', limit: 2 };
+      socket.send(JSON.stringify(message));
+    };
+    socket.on('open', () => {
+      for (const id of missing) subscribe(id);
+    });
+    socket.on('message', (data) => {
+      const atMs = monotonicMs();
+      messages++;
+      const { type, id = 0, candles = [] } = JSON.parse(String(data)) as Message;
+      // A symbol that has no trade yet, or an api that still loads, refuses; it is asked again until the first snapshot comes.
+      if (type === 'error') setTimeout(subscribe, RETRY_MS, id);
+      if (type === 'snapshot' && missing.delete(id) && missing.size === 0) resolve();
+      for (const { openTime, trades } of candles) {
+        const before = known[id]?.get(openTime) ?? 0;
+        known[id]?.set(openTime, trades);
+        if (type === 'update' && trades > before) logUpdate(id, openTime, before, trades, atMs);
+      }
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => closed++);
+  });
+}
+
+function logUpdate(symbol: number, openMs: number, before: number, trades: number, atMs: number): void {
+  symbolColumn.push(symbol);
+  openColumn.push(openMs);
+  beforeColumn.push(before);
+  tradesColumn.push(trades);
+  atColumn.push(atMs);
+}
+
+function columns() {
+  return {
+    symbols: symbolColumn.values(),
+    openMs: openColumn.values(),
+    before: beforeColumn.values(),
+    trades: tradesColumn.values(),
+    atMs: atColumn.values(),
+  };
+}
+
+function tell(reply: ClientsReply): void {
+  process.send?.(reply);
+}
