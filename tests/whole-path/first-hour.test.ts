@@ -4,7 +4,8 @@
  */
 import { engines } from '@wickstream/servers/fixture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { klineOf, type SimulatedMarket, startSimulatedMarket } from './simulated-market.ts';
+import { klineOf } from './market-client.ts';
+import { type SimulatedMarket, startSimulatedMarket } from './simulated-market.ts';
 
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT'];
 const [first] = await engines();

@@ -5,7 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { engines } from '@wickstream/servers/fixture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiCandle, klineOf, type SimulatedMarket, startSimulatedMarket } from './simulated-market.ts';
+import { type ApiCandle, klineOf } from './market-client.ts';
+import { type SimulatedMarket, startSimulatedMarket } from './simulated-market.ts';
 
 const SYMBOLS = ['BTCUSDT', 'ETHUSDT'];
 const RETRY_AFTER_S = 3;

@@ -23,13 +23,14 @@ export type Engine = { name: 'timescaledb' | 'postgresql'; version: string; admi
 /** A fresh, migrated database. Shape: `sql` is connected as its owner; `close` ends `sql` and drops the database. */
 export type TestDatabase = { name: string; url: string; sql: postgres.Sql; close(): Promise<void> };
 
-/** A Redis for one test. Shape: `restart` starts it again on the same data and port. */
+/** A Redis for one test. Shape: `folder` holds its data; `restart` starts it again on the same data and port, with more arguments if given. */
 export type TestRedis = {
   url: string;
   port: number;
+  folder: string;
   readonly pid: number;
   kill9(): Promise<void>;
-  restart(): Promise<void>;
+  restart(args?: string[]): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -80,21 +81,31 @@ export async function startRedis(options: { args?: string[] } = {}): Promise<Tes
   const folder = join((await openTemporaryFolder()).path, 'redis');
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
-  const start = () => startRedisServer({ program: program.path, folder, port, args: options.args ?? [] });
+  const start = (more: string[] = []) =>
+    startRedisServer({ program: program.path, folder, port, args: [...(options.args ?? []), ...more] });
   let server = await start();
   return {
     url: server.url,
     port,
+    folder,
     get pid() {
       return server.pid;
     },
     kill9: () => server.kill9(),
-    restart: async () => {
+    restart: async (args) => {
       await server.close();
-      server = await start();
+      server = await start(args);
     },
     close: () => server.close(),
   };
+}
+
+/** The programs that an engine of this machine runs on. Errors: throws when the engine was given and is not installed here. */
+export async function programsOf(engine: Engine): Promise<PostgresPrograms> {
+  const programs = await findPostgresPrograms();
+  const chosen = engine.name === 'timescaledb' ? programs.find((one) => one.timescaledb) : choosePlain(programs);
+  if (chosen === undefined) throw new Error(`The programs of ${engine.name} are not installed here.`);
+  return chosen;
 }
 
 function choosePlain(programs: PostgresPrograms[]): PostgresPrograms | undefined {

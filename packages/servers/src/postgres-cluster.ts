@@ -15,12 +15,13 @@ import { postgresArguments } from './postgres-settings.ts';
 import { makeServerFolder, reachPrograms, type ServerFolder } from './server-folder.ts';
 import { type ServerProcess, startServerProcess } from './server-process.ts';
 
-/** What to start. Shape: `fast` gives up safety against power cuts, for tests; `port` is asked for, else a free one is taken. */
+/** What to start. Shape: `fast` gives up safety against power cuts, for tests; `port` is asked for, else a free one is taken; `settings` win over ours. */
 export type ClusterOptions = {
   programs: PostgresPrograms;
   folder: ServerFolder;
   fast?: boolean;
   port?: number;
+  settings?: Record<string, string>;
 };
 
 /** A running cluster. Shape: `adminUrl` leads to its database `postgres` as its superuser. */
@@ -114,7 +115,12 @@ async function startOnSomePort(bin: string, data: string, options: ClusterOption
 }
 
 function startServer(bin: string, data: string, options: ClusterOptions, port: number): Promise<ServerProcess> {
-  const settings = { port, timescaledb: options.programs.timescaledb !== undefined, fast: options.fast ?? false };
+  const settings = {
+    port,
+    timescaledb: options.programs.timescaledb !== undefined,
+    fast: options.fast ?? false,
+    own: options.settings ?? {},
+  };
   return startServerProcess({
     command: join(bin, 'postgres'),
     args: ['-D', data, ...postgresArguments(settings)],

@@ -3,8 +3,8 @@
  * It must not be used for a server that was given to us.
  */
 
-/** What the settings depend on. */
-export type SettingsChoice = { port: number; timescaledb: boolean; fast: boolean };
+/** What the settings depend on. Shape: `own` wins over everything of ours. */
+export type SettingsChoice = { port: number; timescaledb: boolean; fast: boolean; own?: Record<string, string> };
 
 const COMMON = {
   listen_addresses: '127.0.0.1',
@@ -40,6 +40,7 @@ export function postgresArguments(choice: SettingsChoice): string[] {
     ...COMMON,
     ...(choice.timescaledb ? TIMESCALE : {}),
     ...(choice.fast ? FAST : {}),
+    ...choice.own,
   };
   const pairs = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-p', String(choice.port), ...pairs];

@@ -1,28 +1,37 @@
 /**
- * Checks docker-compose.yml and the Dockerfile as text, since a container engine cannot be had everywhere.
- * It must not start a container.
+ * Checks docker-compose.yml and the Dockerfile as text, and with docker's own parser where there is one.
+ * It must not start a container; `tests/stack` runs the same commands without containers.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { runCommand } from '../src/command.ts';
 import { images } from '../src/containers.ts';
 import { checkout } from '../src/server-folder.ts';
 
 type Service = {
   image?: string;
   build?: string;
+  user?: string;
+  entrypoint?: string[];
   command?: string | string[];
+  restart?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
+  mem_limit?: string;
+  pids_limit?: number;
   environment?: Record<string, unknown>;
   volumes?: string[];
   ports?: string[];
   networks?: string[];
-  depends_on?: Record<string, unknown>;
+  depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test?: string[] };
 };
 
 const read = (file: string) => readFileSync(join(checkout, file), 'utf8');
-const compose: { services: Record<string, Service>; volumes: object; networks: object } = parse(
+const compose: { services: Record<string, Service>; volumes: object; networks: Record<string, object> } = parse(
   read('docker-compose.yml'),
   {
     merge: true,
@@ -30,8 +39,25 @@ const compose: { services: Record<string, Service>; volumes: object; networks: o
 );
 const services = Object.entries(compose.services);
 const PINNED = /:v?\d+\.\d+\.\d+[\w.-]*$/;
+/** Jobs that end; everything else stays. */
+const JOBS = new Set(['secrets', 'migrate', 'accounts']);
+/** What is mounted of the host, and by whom. */
+const HOST_MOUNTS = new Map([
+  ['/', 'node-exporter'],
+  ['/var/run/docker.sock', 'docker-socket'],
+]);
 
 describe('docker-compose.yml', () => {
+  it('is valid for docker compose', async (ctx) => {
+    const version = await runCommand('docker', ['compose', 'version', '--short']);
+    if (version.code !== 0) ctx.skip('docker has no compose plugin here');
+    const args = ['compose', '--file', join(checkout, 'docker-compose.yml'), '--profile', 'sim'];
+    const checked = await runCommand('docker', [...args, '--env-file', 'docker/simulator.env', 'config', '--quiet'], {
+      cwd: checkout,
+    });
+    expect(checked).toMatchObject({ code: 0 });
+  });
+
   it('pins every image', () => {
     const loose = services.filter(([, service]) => !PINNED.test(service.image ?? ''));
     expect(loose.map(([name]) => name)).toEqual([]);
@@ -40,15 +66,19 @@ describe('docker-compose.yml', () => {
   it('has the images that npm start uses', () => {
     expect(compose.services.redis?.image).toBe(images.redis);
     expect(compose.services.postgres?.image).toBe(images.postgres);
+    expect(compose.services.accounts?.image).toBe(images.postgres);
   });
 
-  it('mounts only named volumes and files that exist', () => {
-    const sources = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => volume.split(':')[0] ?? ''));
-    const missing = sources.filter((source) =>
-      source.startsWith('.') ? !existsSync(join(checkout, source)) : !(source in compose.volumes),
+  it('mounts only named volumes, files that exist, and of the host what is stated here', () => {
+    const mounts = services.flatMap(([name, { volumes = [] }]) =>
+      volumes.map((volume) => ({ name, source: volume.split(':')[0] ?? '' })),
     );
-    expect(sources.length).toBeGreaterThan(1);
-    expect(missing).toEqual([]);
+    const isKnown = ({ name, source }: { name: string; source: string }) =>
+      source.startsWith('.')
+        ? existsSync(join(checkout, source))
+        : source in compose.volumes || HOST_MOUNTS.get(source) === name;
+    expect(mounts.length).toBeGreaterThan(8);
+    expect(mounts.filter((mount) => !isKnown(mount))).toEqual([]);
   });
 
   it('runs only files that exist', () => {
@@ -58,38 +88,90 @@ describe('docker-compose.yml', () => {
     expect(files.filter((file) => !existsSync(join(checkout, file)))).toEqual([]);
   });
 
-  it('publishes ports on the loopback address only', () => {
-    const ports = services.flatMap(([, service]) => service.ports ?? []);
-    expect(ports.length).toBeGreaterThan(0);
-    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  it('reads below a mount only what is there', () => {
+    const missing = services.flatMap(([name, { volumes = [], command = [], entrypoint = [], environment = {} }]) => {
+      const text = [command, entrypoint, Object.values(environment)].flat().join(' ');
+      const binds = volumes.map((volume) => volume.split(':')).filter(([source]) => source?.startsWith('./'));
+      return binds.flatMap(([source = '', target = '']) =>
+        [...text.matchAll(new RegExp(`${target}(/[\\w./-]+)`, 'g'))]
+          .map((match) => join(checkout, source, match[1] ?? ''))
+          .filter((file) => !existsSync(file))
+          .map((file) => `${name}: ${file}`),
+      );
+    });
+    expect(missing).toEqual([]);
+  });
+
+  it('publishes ports on the loopback address only, of the api and Grafana only', () => {
+    const ports = services.flatMap(([name, service]) => (service.ports ?? []).map((port) => ({ name, port })));
+    expect(ports.map(({ name }) => name)).toEqual(['api', 'grafana']);
+    expect(ports.filter(({ port }) => !port.startsWith('127.0.0.1:'))).toEqual([]);
   });
 
   it('checks the health of everything that stays', () => {
-    const without = services.filter(([name, service]) => name !== 'migrate' && !service.healthcheck?.test);
+    const without = services.filter(([name, service]) => !JOBS.has(name) && !service.healthcheck?.test);
     expect(without.map(([name]) => name)).toEqual([]);
   });
 
-  it('names only services and networks that it has', () => {
-    const wanted = services.flatMap(([, service]) => Object.keys(service.depends_on ?? {}));
-    expect(wanted.filter((name) => !(name in compose.services))).toEqual([]);
-    const networks = services.flatMap(([, service]) => service.networks ?? []);
-    expect(networks.filter((name) => !(name in compose.networks))).toEqual([]);
+  it('orders starts by health, and jobs by their end', () => {
+    const waits = services.flatMap(([, { depends_on = {} }]) => Object.entries(depends_on));
+    const wrong = waits.filter(
+      ([name, { condition }]) =>
+        condition !== (JOBS.has(name) ? 'service_completed_successfully' : 'service_healthy') ||
+        !(name in compose.services),
+    );
+    expect(waits.length).toBeGreaterThan(10);
+    expect(wrong).toEqual([]);
   });
 
-  it('hands on only variables that .env.example names, or that it explains itself', () => {
-    const own = new Set(['POSTGRES_PASSWORD', 'WICK_DATABASE']);
+  it('gives each container limits, a restart policy and no right that it does not need', () => {
+    const wrong = services.filter(
+      ([name, one]) =>
+        !(one.mem_limit && one.pids_limit && one.read_only && one.restart) ||
+        JOBS.has(name) === (one.restart === 'unless-stopped') ||
+        String(one.cap_drop) !== 'ALL' ||
+        String(one.security_opt) !== 'no-new-privileges:true',
+    );
+    expect(wrong.map(([name]) => name)).toEqual([]);
+  });
+
+  it('runs nothing as root but the one that must', () => {
+    const root = services.filter(([, { build, user }]) => !build && (!user || /^(0|root)\b/.test(user)));
+    expect(root.map(([name]) => name)).toEqual(['docker-socket']);
+    expect(compose.services['docker-socket']?.networks).toEqual(['socket']);
+    expect(compose.networks.socket).toEqual({ internal: true });
+  });
+
+  it('names only networks that it has, and keeps Redis and the database in the inner one', () => {
+    const networks = services.flatMap(([, service]) => service.networks ?? []);
+    expect(networks.filter((name) => !(name in compose.networks))).toEqual([]);
+    expect(compose.networks.data).toEqual({ internal: true });
+    for (const name of ['redis', 'postgres']) expect(compose.services[name]?.networks).toEqual(['data']);
+  });
+
+  it('hands on only variables that .env.example names, and has no secret of its own', () => {
+    const text = read('docker-compose.yml');
     const known = new Set([...read('.env.example').matchAll(/^# ([A-Z0-9_]+)=/gm)].map((match) => match[1]));
-    const used = [...read('docker-compose.yml').matchAll(/\$\{([A-Z0-9_]+)/g)].map((match) => match[1] ?? '');
-    expect(used.filter((name) => !known.has(name) && !own.has(name))).toEqual([]);
+    const used = [...text.matchAll(/\$\{([A-Z0-9_]+)/g)].map((match) => match[1] ?? '');
+    expect(used.filter((name) => !known.has(name))).toEqual([]);
+    expect([...text.matchAll(/\$\{[A-Z_]+_PASSWORD:-[^}]/g)]).toEqual([]);
+  });
+
+  it('sets for the simulated market only variables that it reads', () => {
+    const used = new Set([...read('docker-compose.yml').matchAll(/\$\{([A-Z0-9_]+)/g)].map((match) => match[1]));
+    const set = [...read('docker/simulator.env').matchAll(/^([A-Z0-9_]+)=/gm)].map((match) => match[1]);
+    expect(set.filter((name) => !used.has(name))).toEqual([]);
   });
 });
 
 describe('the Dockerfile', () => {
   const dockerfile = read('Dockerfile');
 
-  it('pins its base image and the pnpm of package.json, and does not run as root', () => {
+  it('pins its base images and the pnpm of package.json, and does not run as root', () => {
     const { packageManager }: { packageManager: string } = JSON.parse(read('package.json'));
-    expect(/^FROM (\S+)$/m.exec(dockerfile)?.[1]).toMatch(PINNED);
+    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
+    expect(bases.length).toBeGreaterThan(0);
+    for (const base of bases) expect(base).toMatch(PINNED);
     expect(dockerfile).toContain(packageManager);
     expect(dockerfile).toMatch(/^USER node$/m);
   });
