@@ -13,6 +13,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { lagOf, type ShardStatus, watchBacklogs } from './aggregator-status.ts';
 import { withDeadline } from './deadline.ts';
 import { createFailPoint } from './fail-point.ts';
+import { createJobMetrics } from './job-metrics.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
 import { createMetrics } from './metrics.ts';
 import { createRedisClient, whenReady } from './redis-client.ts';
@@ -86,8 +87,9 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
 
   const leases = createLeaseKeeper({ redis: commands, prefix, shards, member, log, onGain, onLoss });
   const backlogs = watchBacklogs(commands, prefix, () => [...runners.keys()]);
-  const refresher = startRefresher(databaseUrl, environment.retention, log);
-  const repair = startRepair({ environment, redis: commands, member, registry: metrics.registry, log });
+  const onJobEnd = createJobMetrics(metrics.registry);
+  const refresher = startRefresher(databaseUrl, environment.retention, log, onJobEnd);
+  const repair = startRepair({ environment, redis: commands, member, registry: metrics.registry, onJobEnd, log });
 
   const shardStatuses = (): ShardStatus[] =>
     counters().map((one) => {

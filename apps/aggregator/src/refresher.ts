@@ -5,6 +5,7 @@
 import type { Retention } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
 import { withDeadline } from './deadline.ts';
+import type { JobListener, JobName } from './job-metrics.ts';
 import { connect } from './store.ts';
 
 /** How often bars are materialised. Units: ms. */
@@ -19,8 +20,13 @@ export const RETIRE_EVERY_MS = 3_600_000;
 /** The refresher of an aggregator. */
 export type Refresher = { close(): Promise<void> };
 
-/** Starts refreshing. Limits: one call at a time; the next begins REFRESH_EVERY_MS after the last has ended. */
-export function startRefresher(url: string, retention: Retention, log: Logger): Refresher {
+/** Starts refreshing; `onEnd` is told how each run ended. Limits: one call at a time; the next begins REFRESH_EVERY_MS after the last has ended. */
+export function startRefresher(
+  url: string,
+  retention: Retention,
+  log: Logger,
+  onEnd: JobListener = () => undefined,
+): Refresher {
   let sql = connect(url, undefined, 1);
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
@@ -33,14 +39,19 @@ export function startRefresher(url: string, retention: Retention, log: Logger): 
     const call = sql`call public.retire_ticks(${daysOf(tradesDays)}::interval, ${daysOf(quotesDays)}::interval)`;
     await withDeadline(call, REFRESH_DEADLINE_MS, 'retire_ticks');
     retiredAtMs = performance.now();
+    onEnd('retire', 'ok');
   };
 
   const refresh = async (): Promise<void> => {
+    let job: JobName = 'refresh';
     try {
       await withDeadline(sql.unsafe('call public.refresh_bars()'), REFRESH_DEADLINE_MS, 'refresh_bars');
+      onEnd('refresh', 'ok');
+      job = 'retire';
       await retire();
     } catch (error) {
       if (closed) return;
+      onEnd(job, 'failed');
       log.warn({ err: error }, 'bars could not be refreshed');
       void sql.end({ timeout: 0 }).catch(() => undefined);
       sql = connect(url, undefined, 1);

@@ -5,6 +5,7 @@
 import type { Logger } from '@wickstream/shared/log';
 import { Queue, Worker } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
+import type { JobListener } from './job-metrics.ts';
 
 /** How often a sweep begins, at most. Units: ms. */
 export const SWEEP_EVERY_MS = 1_000;
@@ -24,8 +25,14 @@ export const QUEUE_NAME = '{repair}';
 /** The schedule of an aggregator. */
 export type RepairJobs = { close(): Promise<void> };
 
-/** Starts to schedule and to work. Limits: one sweep at a time over all aggregators; the last 10 done and 20 failed jobs are kept. */
-export function startRepairJobs(redisUrl: string, prefix: string, sweep: () => Promise<void>, log: Logger): RepairJobs {
+/** Starts to schedule and to work; `onEnd` is told how each sweep ended. Limits: one sweep at a time over all aggregators; the last 10 done and 20 failed jobs are kept. */
+export function startRepairJobs(
+  redisUrl: string,
+  prefix: string,
+  sweep: () => Promise<void>,
+  log: Logger,
+  onEnd: JobListener = () => undefined,
+): RepairJobs {
   const connection = connectForJobs(redisUrl);
   const onError = (error: Error) => log.debug({ err: error }, 'jobs');
   connection.on('error', onError);
@@ -42,7 +49,11 @@ export function startRepairJobs(redisUrl: string, prefix: string, sweep: () => P
   });
   queue.on('error', onError);
   worker.on('error', onError);
-  worker.on('failed', (_, error) => log.warn({ err: error }, 'a sweep of gaps failed'));
+  worker.on('completed', () => onEnd('sweep', 'ok'));
+  worker.on('failed', (_, error) => {
+    onEnd('sweep', 'failed');
+    log.warn({ err: error }, 'a sweep of gaps failed');
+  });
 
   const schedule = async (): Promise<void> => {
     try {
