@@ -40,7 +40,9 @@ export function createSymbolMemory(venue: string, symbol: string, shard: number)
   const unknownOf = (source: Source): UnknownTime[] => {
     const channel = source === 'trade' ? 'trade' : 'quote';
     const times = unobserved.value.filter((time) => time.channel === channel).map(widest);
-    return source === 'trade' ? [...times, ...gaps.value.map(widest)] : times;
+    return source === 'trade'
+      ? [...times, ...gaps.value.map((gap) => ({ fromTsUs: gap.fromTsUs, toTsUs: gap.toTsUs }))]
+      : times;
   };
   return {
     venue,
@@ -88,7 +90,8 @@ export function createSymbolMemory(venue: string, symbol: string, shard: number)
   };
 }
 
-// JSON has no infinity: a missing end means that the time has not ended, a missing beginning that it never began.
-function widest(time: { fromTsUs: number | null; toTsUs: number | null }): UnknownTime {
-  return { fromTsUs: time.fromTsUs, toTsUs: time.toTsUs ?? Number.POSITIVE_INFINITY };
+// JSON has no infinity: a time that has not ended is null in a base, and the largest safe time in a commit.
+function widest({ fromTsUs, toTsUs }: { fromTsUs: number | null; toTsUs: number | null }): UnknownTime {
+  const isOpen = toTsUs === null || toTsUs >= Number.MAX_SAFE_INTEGER;
+  return { fromTsUs, toTsUs: isOpen ? Number.POSITIVE_INFINITY : toTsUs };
 }
