@@ -77,6 +77,8 @@ function stepQuarantined(context: StepContext, item: Extract<Entry['items'][numb
   quarantine(batch, { venue: header.venue, symbol, channel, reason, receivedAtUs, count, sample, id });
   const known = context.state.symbols.get(`${header.venue}\n${symbol}`);
   if (channel !== 'trade' || known?.trade === undefined || id === null) return;
+  // Whether a live trade was ahead of time is a question of our clock too: its ids stay open, and the venue's history decides.
+  if (reason === 'future_time' && header.origin === 'live') return;
   const toId = lastId ?? id;
   if (!Number.isSafeInteger(id) || !Number.isSafeInteger(toId) || toId < id) return;
   enterRefused(known.trade, id, toId, receivedAtUs, header.clockUs);

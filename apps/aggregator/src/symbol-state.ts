@@ -9,6 +9,7 @@ import type { LedgerGap } from './gap-list.ts';
 import type { TradeLedger } from './ledger.ts';
 import type { ProducerRun } from './producer-run.ts';
 import type { QuoteLedger } from './quote-ledger.ts';
+import { createRecentTrades, type RecentTrades } from './recent-trades.ts';
 import { createTimeRanges, type TimeRanges } from './time-ranges.ts';
 
 /** Minutes of bars that are kept before a symbol's newest one; a take returns one more, so that none is missing. */
@@ -27,7 +28,7 @@ export type KeptBars = {
 /** What is known of the tickers of one window: the newest event time stored. */
 export type TickerLedger = { newestTsUs: number; stored: number; duplicate: number };
 
-/** One symbol. `newestTsUs` is the newest tick time of any channel; `listeners` are the runs that brought the last ticks; `changedChannels` the ledgers that the open batch changed. Units: µs. */
+/** One symbol. `newestTsUs` is the newest tick time of any channel; `listeners` are the runs that brought the last ticks; `recent` the newest trades, to tell a copy from a contradiction; `changedChannels` the ledgers that the open batch changed. Units: µs. */
 export type SymbolState = {
   readonly venue: string;
   readonly symbol: string;
@@ -41,6 +42,7 @@ export type SymbolState = {
   readonly unobserved: Record<'trade' | 'quote', TimeRanges>;
   readonly olderGaps: LedgerGap[];
   readonly listeners: Record<ChannelKind, ProducerRun | undefined>;
+  readonly recent: RecentTrades;
   held: number;
   batch: number;
   readonly changedChannels: Set<ChannelKind>;
@@ -61,6 +63,7 @@ export function createSymbol(venue: string, symbol: string): SymbolState {
     unobserved: { trade: createTimeRanges(), quote: createTimeRanges() },
     olderGaps: [],
     listeners: { trade: undefined, quote: undefined, ticker: undefined },
+    recent: createRecentTrades(),
     held: 0,
     batch: 0,
     changedChannels: new Set(),

@@ -44,6 +44,10 @@ export function stepTrade(context: StepContext, trade: Trade): void {
     return;
   }
   markSymbol(context.batch, symbol, 'trade');
+  if (verdict === 'duplicate' && symbol.recent.contradicts(trade)) {
+    refuseTick(context, trade, 'conflicting_trade', false);
+    return;
+  }
   const counts = context.counts.trade;
   counts.received++;
   if (verdict === 'duplicate') {
@@ -121,6 +125,7 @@ function store(
   if (tsUs > ledger.newestTsUs) ledger.newestTsUs = tsUs;
   advanceNewest(symbol, tsUs);
   noteReceived(context, trade.receivedAtUs);
+  symbol.recent.add(trade);
   context.batch.trades.push({ venue: symbol.venue, trade });
   const bar = changedBar(context, symbol, 'trade', tsUs);
   if (bar !== undefined) addTradeToBar(bar, tsUs, id, lastId, price, quantity, buyerMaker);

@@ -18,6 +18,8 @@ export const REPEAT_AFTER_MS = 5000;
 export type ClockSync = {
   /** Resolves after the first measurement, whether it succeeded or not. */
   readonly first: Promise<void>;
+  /** Measures soon: the venue sent something that the clock says lies in the future. Limits: one measurement in REPEAT_AFTER_MS. */
+  doubt(): void;
   close(): void;
 };
 
@@ -25,8 +27,12 @@ export type ClockSync = {
 export function createClockSync(clock: FeedClock, readServerTimeMs: () => Promise<number>, log: Logger): ClockSync {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  let measuredAtMs = Number.NEGATIVE_INFINITY;
 
   const measure = async (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    measuredAtMs = performance.now();
     const repeatMs = (await tryMeasure()) ? MEASURE_EVERY_MS : REPEAT_AFTER_MS;
     if (!closed) timer = setTimeout(() => void measure(), repeatMs);
   };
@@ -52,6 +58,10 @@ export function createClockSync(clock: FeedClock, readServerTimeMs: () => Promis
 
   return {
     first: measure(),
+    doubt: () => {
+      // Without a timer a measurement is under way.
+      if (timer !== undefined && performance.now() - measuredAtMs >= REPEAT_AFTER_MS) void measure();
+    },
     close: () => {
       closed = true;
       clearTimeout(timer);

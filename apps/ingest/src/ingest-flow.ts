@@ -13,8 +13,10 @@ import { createHeadReader, type HeadReader } from './head-reader.ts';
 import { createIngestCounts, type IngestCounts } from './ingest-counts.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { ShedPair } from './line-shedding.ts';
+import { createQuietWatch } from './quiet-watch.ts';
 import { createRedisLink, type RedisLink } from './redis-link.ts';
 import { createSocketPool, type SocketPool } from './socket-pool.ts';
+import { createStreamLimit, type StreamLimit } from './stream-limit.ts';
 import { createStreamWriter, type StreamWriter } from './stream-writer.ts';
 import type { VenueStream } from './venue.ts';
 import { createVenueFeed, type VenueFeed } from './venue-feed.ts';
@@ -30,6 +32,8 @@ export type IngestLimits = {
   readonly pauseBytes?: number;
   readonly pauseUnread?: number;
   readonly silenceMaxMs?: number;
+  readonly handoverAgeMs?: number;
+  readonly streamUnreadMax?: number;
   readonly streamsPerSocketMax?: number;
 };
 
@@ -72,7 +76,9 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
   const writer = openWriter(parts);
   const { closeGraceMs } = environment;
   const beat = createClockBeat({ clock, shards: writer.shards, closeGraceMs, onSecond: writer.releaseRefusals });
-  const intake = createIntake({ adapter: binance, streams, channels, clock, beat, writer, counts, log });
+  const sync = replay ? undefined : createClockSync(clock, rest.readServerTimeMs, log);
+  const onFuture = (): void => sync?.doubt();
+  const intake = createIntake({ adapter: binance, streams, channels, clock, beat, writer, counts, onFuture, log });
   const pool: SocketPool = openPool(parts, {
     intake,
     listeningTo: () => feed,
@@ -82,7 +88,11 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
   const heads = readHeads(parts, writer, rest.readNewestTrade);
   const own = { adapter: binance, channels, symbols, streams };
   const feed = createVenueFeed({ ...own, clock, writer, counts, pool, heads, rest, log });
-  const sync = replay ? undefined : createClockSync(clock, rest.readServerTimeMs, log);
+  const ask = (symbol: string): void => feed.requestHeads([symbol]);
+  const quiet = replay
+    ? undefined
+    : createQuietWatch({ symbols: counts.symbols, ask, quietMs: environment.quietAskMs });
+  const streamLimit = replay ? undefined : watchStreams(parts, writer);
   watchRedis(parts, writer, feed);
 
   const start = async (): Promise<void> => {
@@ -92,7 +102,8 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
 
   const close = async (): Promise<void> => {
     feed.stop();
-    for (const closable of [heads, beat, sync, backPressure]) closable?.close();
+    for (const closable of [heads, beat, sync, backPressure, quiet, streamLimit]) closable?.close();
+    for (const shard of writer.shards) shard.setHeld(false);
     const drained = await writer.drain(DRAIN_MAX_MS);
     if (!drained) log.error({ bytes: writer.bytes() }, 'Redis did not take everything before the end');
     writer.close();
@@ -132,6 +143,8 @@ type PoolLinks = { intake: Intake; listeningTo: () => VenueFeed; pressure: () =>
 function openPool({ environment, limits, clock, counts, log }: Parts, links: PoolLinks): SocketPool {
   const { intake } = links;
   return createSocketPool({
+    handoverAgeMs: environment.connectionAgeMaxMs,
+    silenceMaxMs: environment.silenceMaxMs,
     ...limits,
     adapter: binance,
     baseUrl: environment.wsUrl,
@@ -159,6 +172,18 @@ function watchReplay({ limits, link }: Parts, writer: StreamWriter, pool: Socket
     bytes: writer.bytes,
     unreadEntries: async () => Math.max(...(await Promise.all(writer.keys.map(link.unreadEntries)))),
     setPaused: pool.setPaused,
+  });
+}
+
+function watchStreams({ environment, limits, link, log }: Parts, writer: StreamWriter): StreamLimit {
+  return createStreamLimit({
+    keys: writer.keys,
+    unreadEntries: link.unreadEntries,
+    unreadMax: limits.streamUnreadMax ?? environment.streamUnreadMax,
+    setHeld: (shard, held) => {
+      writer.shards[shard]?.setHeld(held);
+      log.warn({ shard, held }, held ? 'too much of the stream is unread; it is held back' : 'the stream goes on');
+    },
   });
 }
 

@@ -21,6 +21,8 @@ export type IntakeOptions = {
   readonly beat: ClockBeat;
   readonly writer: StreamWriter;
   readonly counts: IngestCounts;
+  /** Called for each tick that is ahead of the clock: perhaps it is the clock that is behind. */
+  readonly onFuture: () => void;
   readonly log: Logger;
 };
 
@@ -88,12 +90,14 @@ export function createIntake(options: IntakeOptions): Intake {
     if (count === undefined) return;
     count.frames++;
     count.lastFrameMs = performance.now();
+    if (tick.kind === 'trade') count.lastTradeMs = count.lastFrameMs;
     writer.writeTick(tick);
   };
 
   const refuse = (refused: Quarantined): void => {
     counts.frames.other++;
     counts.quarantined[refused.reason] += refused.count;
+    if (refused.reason === 'future_time') options.onFuture();
     writer.writeRefusal(refused);
   };
 

@@ -35,6 +35,8 @@ export type ShardWriter = {
   beat(clockUs: number): void;
   /** Gives up waiting lines until at most this share of their bytes remains; the write on its way stays. */
   shed(keptShare: number): ShedPair[];
+  /** Writes nothing while held: lines collect, up to the bound on what waits. The write on its way goes on. */
+  setHeld(held: boolean): void;
   /** Tries a failed write again at once. */
   wake(): void;
   /** Resolves when everything queued so far is written. */
@@ -61,10 +63,11 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
   let inFlightBytes = 0;
   let running = false;
   let closed = false;
+  let held = false;
   let wakeUp = (): void => undefined;
 
   const schedule = (): void => {
-    if (running || closed) return;
+    if (running || closed || held) return;
     running = true;
     // After the poll phase: what one read of a socket brought travels together, and nothing waits for a timer.
     setImmediate(() => void run());
@@ -73,13 +76,14 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
   const run = async (): Promise<void> => {
     for (let entries = takeEntries(); entries.length > 0 && !closed; entries = takeEntries()) await deliver(entries);
     running = false;
+    if (held && queue.lines() > 0 && !closed) return;
     for (const resolve of waiters.splice(0)) resolve();
   };
 
   const takeEntries = (): StreamEntry[] => {
     const entries: StreamEntry[] = [];
     inFlightBytes = 0;
-    while (entries.length < ENTRIES_PER_WRITE_MAX) {
+    while (entries.length < ENTRIES_PER_WRITE_MAX && !held) {
       const cut = queue.take();
       if (cut === undefined) break;
       inFlightBytes += cut.bytes;
@@ -131,8 +135,15 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
       schedule();
     },
     shed: (keptShare) => queue.shed(Math.floor(queue.bytes() * keptShare)),
+    setHeld: (hold) => {
+      held = hold;
+      if (!held && queue.lines() > 0) schedule();
+    },
     wake: () => wakeUp(),
-    drained: () => (running && !closed ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve()),
+    drained: () =>
+      (running || (held && queue.lines() > 0)) && !closed
+        ? new Promise((resolve) => waiters.push(resolve))
+        : Promise.resolve(),
     bytes: () => queue.bytes() + inFlightBytes,
     lines: () => queue.lines(),
     entries: () => n,

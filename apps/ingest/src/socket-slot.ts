@@ -5,11 +5,8 @@
 import { backoffMs, type ConnectGate } from './connect-gate.ts';
 import { type EndReason, openStreamSocket, type StreamSocket, type StreamSocketOptions } from './stream-socket.ts';
 
-/** Age at which a connection is replaced; the venue cuts it at 24 hours. Units: ms. */
-export const HANDOVER_AGE_MS = 23 * 3_600_000;
-
-/** Connections of one start are replaced over this time, not all at once. Units: ms. */
-export const HANDOVER_SPREAD_MS = 1_800_000;
+/** Connections of one start are not replaced all at once, but over this share of their age: 28 minutes of 23 hours. */
+export const HANDOVER_SPREAD_SHARE = 0.02;
 
 /** Connections of one slot at any time: the one in use, its replacement, and one more when that one is cut too. */
 export const SOCKETS_PER_SLOT_MAX = 3;
@@ -17,10 +14,12 @@ export const SOCKETS_PER_SLOT_MAX = 3;
 /** A venue's Retry-After is obeyed up to this. Units: ms. */
 export const RETRY_AFTER_MAX_MS = 600_000;
 
-/** What a slot is given: what each of its connections needs, and the shared gate. Units: `handoverAgeMs` ms. */
+const AGE_CHECK_MS = 60_000;
+
+/** What a slot is given: what each of its connections needs, and the shared gate. Units: `handoverAgeMs` ms, the age at which a connection is replaced. */
 export type SocketSlotOptions = Omit<StreamSocketOptions, 'streams' | 'onShutdown' | 'onEnd'> & {
   readonly gate: ConnectGate;
-  readonly handoverAgeMs?: number;
+  readonly handoverAgeMs: number;
   readonly onEnd: (socket: StreamSocket, reason: EndReason) => void;
 };
 
@@ -86,11 +85,14 @@ export function createSocketSlot(options: SocketSlotOptions, first: readonly str
     for (const socket of sockets) retire(socket);
   };
 
-  const handoverAgeMs = (options.handoverAgeMs ?? HANDOVER_AGE_MS) + Math.random() * HANDOVER_SPREAD_MS;
-  const ageTimer = setInterval(() => {
-    const nowMs = performance.now();
-    for (const socket of sockets) if (nowMs - socket.createdAtMs > handoverAgeMs) retire(socket);
-  }, 60_000);
+  const handoverAgeMs = options.handoverAgeMs * (1 + Math.random() * HANDOVER_SPREAD_SHARE);
+  const ageTimer = setInterval(
+    () => {
+      const nowMs = performance.now();
+      for (const socket of sockets) if (nowMs - socket.createdAtMs > handoverAgeMs) retire(socket);
+    },
+    Math.min(AGE_CHECK_MS, options.handoverAgeMs / 20),
+  );
 
   ensure(0);
   return {

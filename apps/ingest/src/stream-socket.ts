@@ -11,9 +11,6 @@ import type { ControlMethod, VenueAdapter, VenueReply, VenueShutdown } from './v
 /** Largest frame; a larger one ends the connection with 1009. Units: bytes. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 
-/** A connection without a frame or ping for this long is given up, by the wall clock. Units: ms. */
-export const SILENCE_MAX_MS = 60_000;
-
 /** A control message without an answer for this long counts as lost. Units: ms. */
 export const REPLY_MAX_MS = 10_000;
 
@@ -45,13 +42,13 @@ export const END_REASONS = [
 /** One of END_REASONS. */
 export type EndReason = (typeof END_REASONS)[number];
 
-/** What a connection is given. Shape: `onFrame` returns what is meant for the connection itself. Units: `silenceMaxMs` ms. */
+/** What a connection is given. Shape: `onFrame` returns what is meant for the connection itself. Units: `silenceMaxMs` ms; a connection without a frame or ping for longer is given up, by the wall clock. */
 export type StreamSocketOptions = {
   readonly adapter: VenueAdapter;
   readonly baseUrl: string;
   readonly clock: FeedClock;
   readonly streams: Iterable<string>;
-  readonly silenceMaxMs?: number;
+  readonly silenceMaxMs: number;
   readonly onFrame: (text: string) => VenueReply | VenueShutdown | undefined;
   readonly onBinary: (data: Buffer) => void;
   readonly onTooLarge: () => void;
@@ -74,7 +71,7 @@ export type StreamSocket = {
   close(reason: EndReason): void;
 };
 
-/** Opens a connection. Limits: FRAME_BYTES_MAX, SILENCE_MAX_MS. Errors: none are thrown; every end comes through `onEnd`. */
+/** Opens a connection. Limits: FRAME_BYTES_MAX, `silenceMaxMs`. Errors: none are thrown; every end comes through `onEnd`. */
 export function openStreamSocket(options: StreamSocketOptions): StreamSocket {
   const { adapter, clock } = options;
   const wanted = [...options.streams];
@@ -137,9 +134,9 @@ export function openStreamSocket(options: StreamSocketOptions): StreamSocket {
   const watchdog = setInterval(
     () => {
       if (paused) lastHeardMs = performance.now();
-      else if (performance.now() - lastHeardMs > (options.silenceMaxMs ?? SILENCE_MAX_MS)) end('silent');
+      else if (performance.now() - lastHeardMs > options.silenceMaxMs) end('silent');
     },
-    Math.min(1000, (options.silenceMaxMs ?? SILENCE_MAX_MS) / 4),
+    Math.min(1000, options.silenceMaxMs / 4),
   );
 
   const end = (reason: EndReason, retryAfterMs = 0): void => {

@@ -51,8 +51,8 @@ export type VenueFeed = {
   removeSymbol(symbol: string): boolean;
   /** Takes what the pool says about listening. */
   takeListening(controls: readonly Control[]): void;
-  /** Asks for the newest trade of every symbol, as after each connect. */
-  requestHeads(): void;
+  /** Asks for the newest trade of every symbol, as after each connect, or of the symbols given. */
+  requestHeads(symbols?: readonly string[]): void;
 };
 
 /** Creates a stopped feed. Limits: SYMBOLS_MAX. */
@@ -64,7 +64,8 @@ export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
 
   const include = (symbol: string): void => {
     symbols.add(symbol);
-    counts.symbols.set(symbol, { frames: 0, lastFrameMs: performance.now() });
+    const nowMs = performance.now();
+    counts.symbols.set(symbol, { frames: 0, lastFrameMs: nowMs, lastTradeMs: nowMs });
     for (const channel of channels) streams.set(adapter.streamName({ symbol, channel }), { symbol, channel });
   };
 
@@ -142,6 +143,6 @@ export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
     addSymbol,
     removeSymbol,
     takeListening,
-    requestHeads: () => askHeads([...symbols]),
+    requestHeads: (wanted = [...symbols]) => askHeads(wanted),
   };
 }

@@ -49,7 +49,10 @@ export function readDatabaseUrl(env: Variables = process.env): string {
   return required(env, 'DATABASE_URL', 'postgres://wick:secret@127.0.0.1:5432/wickstream');
 }
 
-/** What ingest needs. Shape: `producer` tells ingests of one venue apart and stays the same over restarts; `failPoint` is for tests. */
+/**
+ * What ingest needs. Shape: `producer` tells ingests of one venue apart and stays the same over restarts; `failPoint` is for tests.
+ * Units: `…Ms` milliseconds; `streamUnreadMax` entries of a shard.
+ */
 export type IngestEnvironment = CommonEnvironment & {
   readonly port: number;
   readonly redisUrl: string;
@@ -59,6 +62,10 @@ export type IngestEnvironment = CommonEnvironment & {
   readonly restUrl: string;
   readonly apiKeys: readonly string[];
   readonly producer: string;
+  readonly connectionAgeMaxMs: number;
+  readonly silenceMaxMs: number;
+  readonly quietAskMs: number;
+  readonly streamUnreadMax: number;
   readonly failPoint: string;
 };
 
@@ -74,6 +81,10 @@ export function readIngest(env: Variables = process.env): IngestEnvironment {
     restUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
     apiKeys: list(env, 'API_KEYS', ''),
     producer: text(env, 'INGEST_NAME', hostname()).replace(/[^\w.-]/g, '-'),
+    connectionAgeMaxMs: integer(env, 'CONNECTION_AGE_MAX_S', 82_800, 1, 86_400) * 1000,
+    silenceMaxMs: integer(env, 'SILENCE_MAX_S', 60, 1, 3_600) * 1000,
+    quietAskMs: integer(env, 'QUIET_ASK_S', 30, 1, 3_600) * 1000,
+    streamUnreadMax: integer(env, 'STREAM_UNREAD_MAX', 1_000_000, 1, 1_000_000_000),
     failPoint: text(env, 'WICK_FAILPOINT', ''),
   };
 }
@@ -116,7 +127,7 @@ export function readAggregator(env: Variables = process.env): AggregatorEnvironm
   };
 }
 
-/** What the api needs. */
+/** What the api needs. Shape: `callsPerMinute` and `socketsPerAddress` 0 for no limit. */
 export type ApiEnvironment = CommonEnvironment & {
   readonly port: number;
   readonly redisUrl: string;
@@ -125,6 +136,11 @@ export type ApiEnvironment = CommonEnvironment & {
   readonly aggregatorUrl: string;
   readonly exchangeUrl: string;
   readonly apiKeys: readonly string[];
+  readonly readsNeedKey: boolean;
+  readonly allowedOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly callsPerMinute: number;
+  readonly socketsPerAddress: number;
 };
 
 /** Reads the api's environment. Errors: EnvironmentError. */
@@ -138,6 +154,11 @@ export function readApi(env: Variables = process.env): ApiEnvironment {
     aggregatorUrl: text(env, 'AGGREGATOR_URL', 'http://127.0.0.1:8082'),
     exchangeUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
     apiKeys: list(env, 'API_KEYS', ''),
+    readsNeedKey: text(env, 'API_READS', 'open') === 'key',
+    allowedOrigins: list(env, 'ALLOWED_ORIGINS', ''),
+    trustedProxies: list(env, 'TRUSTED_PROXIES', ''),
+    callsPerMinute: integer(env, 'CALLS_PER_MINUTE', 12_000, 0, 100_000_000),
+    socketsPerAddress: integer(env, 'SOCKETS_PER_ADDRESS', 1_000, 0, 1_000_000),
   };
 }
 

@@ -67,6 +67,7 @@ export type Tick = Trade | Quote | Ticker;
 /** Why an input was refused. Order: alphabetical. */
 export const QUARANTINE_REASONS = [
   'below_retention',
+  'conflicting_trade',
   'crossed_quote',
   'decimal_expected',
   'frame_too_large',
