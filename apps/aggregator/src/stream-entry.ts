@@ -13,12 +13,6 @@ export class NewerEntryError extends Error {
   override readonly name = 'NewerEntryError';
 }
 
-/** What tells a committed entry from another one that got the same id: producer, boot and number. */
-export function anchorOf(h: string): string {
-  const [, , , producer = '?', boot = '?', n = '?'] = h.split(',');
-  return `${producer}/${boot}/${n}`.slice(0, 300);
-}
-
 /** Reads an entry; undefined when not even its header can be read. Lines that cannot be read become refused inputs. Errors: NewerEntryError. */
 export function readEntry({ h, d }: StreamEntry): Entry | undefined {
   const version = Number(h.split(',', 1)[0]);

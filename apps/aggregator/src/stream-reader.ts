@@ -4,10 +4,11 @@
  */
 import { AGGREGATOR_GROUP, ENTRY_FIELDS } from '@wickstream/shared/names';
 import { compareStreamIds, STREAM_BEGINNING } from '@wickstream/shared/stream-id';
+import { anchorBeginning, isAnchored } from './anchor.ts';
 import { withDeadline } from './deadline.ts';
 import { BLOCK_MS, COMMAND_TIMEOUT_MS, type RedisClient } from './redis-client.ts';
 import { ensureGroup } from './redis-scripts.ts';
-import { anchorOf, type StreamEntry } from './stream-entry.ts';
+import type { StreamEntry } from './stream-entry.ts';
 
 /** Most entries of one read. */
 export const READ_ENTRIES_MAX = 100;
@@ -18,12 +19,12 @@ export const ACK_IDS_MAX = 1_000;
 /** A consumer without pending entries that did nothing for this long is removed. Units: ms. */
 export const CONSUMER_IDLE_MS = 3_600_000;
 
-/** Where reading begins. `lost` when the stream does not hold the committed entry; `h` is that entry's header. */
-export type ReadStart = { readonly lost: boolean; readonly h: string | undefined };
+/** Where reading begins. `lost` when the stream does not hold what the anchor covers; `entries` are what it covers, none when reading from the beginning. */
+export type ReadStart = { readonly lost: boolean; readonly entries: readonly StreamEntry[] };
 
 /** The reader of one stream. Errors: every call rejects with what Redis said, or after a deadline. */
 export type StreamReader = {
-  /** Goes to the committed entry, or to the beginning when it is not there. */
+  /** Goes to the committed entry, or to the beginning when it, or one of those before it that the anchor covers, is not there. */
   start(offset: string | null, anchor: string | null): Promise<ReadStart>;
   /** The entries after the last ones returned. Order: as in the stream. Returns none when none came for BLOCK_MS. */
   next(): Promise<StreamEntry[]>;
@@ -98,11 +99,11 @@ export function createStreamReader(
     await bounded(ensureGroup(commands, key), 'XGROUP');
     caughtUp = false;
     position = STREAM_BEGINNING;
-    if (offset === null) return { lost: false, h: undefined };
-    const [committed] = await readRange(offset, offset);
-    if (committed === undefined || anchorOf(committed.h) !== anchor) return { lost: true, h: undefined };
+    if (offset === null) return { lost: false, entries: [] };
+    const entries = await readRange(anchorBeginning(anchor) ?? offset, offset);
+    if (!isAnchored(anchor, entries)) return { lost: true, entries: [] };
     position = offset;
-    return { lost: false, h: committed.h };
+    return { lost: false, entries };
   };
 
   const sweep = async (offset: string): Promise<void> => {

@@ -4,6 +4,7 @@
  */
 
 import { compareStreamIds } from '@wickstream/shared/stream-id';
+import { createAnchorWindow } from './anchor.ts';
 import { type Batch, createBatch, quarantine } from './batch.ts';
 import type { FailPoint } from './fail-point.ts';
 import type { Halving } from './halving.ts';
@@ -13,7 +14,7 @@ import type { ShardCounters } from './shard-counters.ts';
 import { type ShardState, shardStateOf } from './shard-state.ts';
 import { type EntryPart, stepPart } from './step.ts';
 import { isDataError, type Store } from './store.ts';
-import { anchorOf, readEntry, type StreamEntry } from './stream-entry.ts';
+import { readEntry, type StreamEntry } from './stream-entry.ts';
 import type { StreamReader } from './stream-reader.ts';
 import type { StreamTrimmer } from './stream-trimmer.ts';
 import type { TakenShard } from './taken-shard.ts';
@@ -47,7 +48,8 @@ export class RefusedBatchError extends Error {
   override readonly name = 'RefusedBatchError';
 }
 
-type Collected = { batch: Batch; ids: string[]; last: StreamEntry | undefined; length: number };
+// `keepFrom` is the first entry that the anchor of the sealed batch covers.
+type Collected = { batch: Batch; ids: string[]; last: StreamEntry | undefined; length: number; keepFrom: string };
 
 /** Takes the shard and works on it until it is asked to stop. Errors: the first that happens; nothing uncommitted is kept. */
 export async function runTenure(options: TenureOptions): Promise<void> {
@@ -58,6 +60,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   const start = await reader.start(taken.offset, taken.anchor);
   if (start.lost) options.onLost(taken.offset as string);
   state.streamLost = start.lost;
+  const window = createAnchorWindow(start.entries);
   counters.taken(taken, state);
   const publisher = createLivePublisher({
     ...options.live,
@@ -79,8 +82,9 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     const last = collected.last as StreamEntry;
     const rewind = isWhole && offset !== null && compareStreamIds(last.id, offset) < 0;
     const end = isWhole
-      ? { offset: last.id, anchor: anchorOf(last.h), rewind }
+      ? { offset: last.id, anchor: window.text(), rewind }
       : { offset: null, anchor: null, rewind: false };
+    collected.keepFrom = window.fromId();
     const sealed = sealBatch(state, collected.batch, end);
     open = collect(++number);
     if (part !== null) counters.halved();
@@ -108,17 +112,17 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     if (!isWhole) return;
     offset = last.id;
     failPoint('after_commit_before_ack');
-    await settle(collected.ids, last);
+    await settle(collected.ids, last, collected.keepFrom);
   };
 
   // Acknowledging and trimming come after the commit; an error there is a reason to take again like every other.
-  const settle = async (ids: readonly string[], last: StreamEntry): Promise<void> => {
+  const settle = async (ids: readonly string[], last: StreamEntry, keepFrom: string): Promise<void> => {
     await reader.acknowledge(ids);
     if (performance.now() - sweptMs >= SWEEP_EVERY_MS) {
       sweptMs = performance.now();
       await reader.sweep(last.id);
     }
-    await trimmer.committed(last.id, last.h, performance.now());
+    await trimmer.committed(last.id, last.h, keepFrom, performance.now());
   };
 
   const pump = (): void => {
@@ -155,6 +159,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
       const items = readEntry(entry)?.items.length ?? 0;
       const part = halving.partOf(entry.id, items);
       isWhole = part.to >= items;
+      window.push(entry);
       stepEntry(state, open, entry, part);
       await commit(part, isWhole, items);
     }
@@ -171,6 +176,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
           await storeAlone(entry);
           continue;
         }
+        window.push(entry);
         stepEntry(state, open, entry);
         // A full batch waits for the one before it; then the next one is stepped while this one is stored.
         if (isFull() && inFlight !== undefined) await settled();
@@ -186,7 +192,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
 }
 
 function collect(number: number): Collected {
-  return { batch: createBatch(number), ids: [], last: undefined, length: 0 };
+  return { batch: createBatch(number), ids: [], last: undefined, length: 0, keepFrom: '' };
 }
 
 function stepEntry(state: ShardState, open: Collected, raw: StreamEntry, part?: EntryPart): void {

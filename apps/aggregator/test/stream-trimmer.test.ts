@@ -34,20 +34,20 @@ describe('the trimmer', () => {
   it('removes what was committed long ago, and not the entry committed then', async () => {
     for (const id of ['1-0', '2-0', '3-0', '4-0']) await add(id);
     const trimmer = trimmerOf();
-    await trimmer.committed('2-0', 'h 2-0', 0);
+    await trimmer.committed('2-0', 'h 2-0', '2-0', 0);
     expect(await ids()).toEqual(['1-0', '2-0', '3-0', '4-0']);
-    await trimmer.committed('3-0', 'h 3-0', AFTER_MS);
+    await trimmer.committed('3-0', 'h 3-0', '3-0', AFTER_MS);
     expect(await ids()).toEqual(['2-0', '3-0', '4-0']);
   });
 
   it('forgets the places of a lost stream that lie above those of the one that replaced it', async () => {
     const trimmer = trimmerOf();
     await add('9000-0');
-    await trimmer.committed('9000-0', 'h 9000-0', 0);
+    await trimmer.committed('9000-0', 'h 9000-0', '9000-0', 0);
     // Redis comes back empty, with a clock that is behind.
     await redis.del(KEY);
     for (const id of ['1-0', '2-0', '3-0']) await add(id);
-    await trimmer.committed('2-0', 'h 2-0', AFTER_MS);
+    await trimmer.committed('2-0', 'h 2-0', '2-0', AFTER_MS);
     expect(await ids()).toEqual(['1-0', '2-0', '3-0']);
   });
 });

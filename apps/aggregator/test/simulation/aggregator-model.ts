@@ -3,11 +3,13 @@
  * It must do what those three do, in the same order, so that a rule that is missing here is a rule that is missing there.
  */
 import type { Bar } from '@wickstream/shared/bar';
+import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored } from '../../src/anchor.ts';
 import { type Batch, barKey, createBatch } from '../../src/batch.ts';
 import { type SealedBatch, sealBatch } from '../../src/sealed-batch.ts';
 import { type ShardState, shardStateOf } from '../../src/shard-state.ts';
 import { step } from '../../src/step.ts';
-import { anchorOf } from '../../src/stream-entry.ts';
+import { READ_ENTRIES_MAX } from '../../src/stream-reader.ts';
+import type { TakenShard } from '../../src/taken-shard.ts';
 import type { Call, DatabaseModel } from './database-model.ts';
 import type { LiveReaderModel } from './live-reader-model.ts';
 import { type PlantedBug, spoilStep, spoilTaken } from './planted-bugs.ts';
@@ -33,7 +35,7 @@ export type AggregatorModel = {
   /** Gets the answer to the call under way, if the database has one. */
   receive(): void;
   sweep(): void;
-  /** Trims to a place that was committed some time ago, or right up to the committed entry. */
+  /** Trims to a place that was committed some time ago, or right up to what the anchor covers. */
   trim(isFull: boolean): void;
   /** Whether everything that the stream holds is stored. */
   isAtEnd(): boolean;
@@ -50,11 +52,12 @@ type Tenure = {
   readonly state: ShardState;
   readonly connection: number;
   position: number;
-  committed: { order: number; h: string } | undefined;
+  readonly window: AnchorWindow;
+  committed: { order: number; h: string; keepFrom: number } | undefined;
   caughtUp: boolean;
   open: Batch;
   collected: ModelEntry[];
-  sending: { readonly call: Call; readonly collected: ModelEntry[] } | undefined;
+  sending: { readonly call: Call; readonly collected: ModelEntry[]; readonly keepFrom: number } | undefined;
   behind: boolean;
   readonly kept: Map<string, Bar>;
   readonly waiting: Set<string>;
@@ -79,17 +82,22 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const taken = spoilTaken(database.take(), bug);
     const reloads = bug !== 'ledger-reload' || old === undefined;
     const state = reloads ? shardStateOf(0, taken) : old.state;
-    const entry = stream.at(orderOf(taken.offset));
-    const isThere = entry !== undefined && (bug === 'anchor' || anchorOf(entry.h) === taken.anchor);
-    state.streamLost = taken.offset !== null && !isThere;
-    const position = isThere ? entry.order : 0;
+    const covered = coveredEntries(taken);
+    const entry = covered.at(-1);
+    state.streamLost = taken.offset !== null && entry === undefined;
+    const position = entry?.order ?? 0;
+    const window = createAnchorWindow(covered);
     tenure = {
       term: taken.term,
       batch: taken.batch,
       state,
       connection: stream.connection(),
       position,
-      committed: taken.offset === null ? undefined : { order: orderOf(taken.offset), h: isThere ? entry.h : '' },
+      window,
+      committed:
+        taken.offset === null
+          ? undefined
+          : { order: orderOf(taken.offset), h: entry?.h ?? '', keepFrom: orderOf(window.fromId()) },
       caughtUp: false,
       open: createBatch(++number),
       collected: [],
@@ -100,6 +108,16 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     };
   };
 
+  // What the stream holds of the entries that the anchor covers: all of them, or none when one is not there.
+  const coveredEntries = ({ offset, anchor }: TakenShard): ModelEntry[] => {
+    const committed = stream.at(orderOf(offset));
+    if (committed === undefined) return [];
+    if (bug === 'anchor') return [committed];
+    const from = orderOf(anchorBeginning(anchor) ?? offset);
+    const entries = stream.range(from - 1, committed.order + 1, READ_ENTRIES_MAX);
+    return isAnchored(anchor, entries) ? entries : [];
+  };
+
   const read = (most: number): number => {
     const own = held();
     const entries = nextEntries(own, most);
@@ -107,6 +125,7 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
       step(own.state, own.open, entry.decoded);
       spoilStep(own.state, own.open, bug);
       own.position = entry.order;
+      own.window.push(entry);
       own.collected.push(entry);
     }
     return entries.length;
@@ -137,10 +156,10 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const last = own.collected.at(-1);
     if (last === undefined || own.sending !== undefined) return undefined;
     const rewind = own.committed !== undefined && last.order < own.committed.order;
-    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: anchorOf(last.h), rewind });
+    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: own.window.text(), rewind });
     const base = own.committed === undefined ? null : idOf(own.committed.order);
     const call: Call = { term: own.term, batch: own.batch, base, sealed, answer: undefined };
-    own.sending = { call, collected: own.collected };
+    own.sending = { call, collected: own.collected, keepFrom: orderOf(own.window.fromId()) };
     if (bug === 'ack-before-commit') acknowledge(own.collected);
     own.open = createBatch(++number);
     own.collected = [];
@@ -150,14 +169,14 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
   const receive = (): void => {
     const own = tenure;
     if (own?.sending === undefined || own.sending.call.answer === undefined) return;
-    const { call, collected } = own.sending;
+    const { call, collected, keepFrom } = own.sending;
     own.sending = undefined;
     if (call.answer === undefined || call.answer === 'refused')
       throw new LostError('the shard was taken by another owner');
     own.batch = call.answer.batch;
     publish(own, call.sealed, call.answer.sequence);
     const last = collected.at(-1) as ModelEntry;
-    own.committed = { order: last.order, h: last.h };
+    own.committed = { order: last.order, h: last.h, keepFrom };
     held();
     if (bug !== 'ack-before-commit') acknowledge(collected);
   };
@@ -182,11 +201,11 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
   const trim = (isFull: boolean): void => {
     const { committed, collected } = held();
     if (committed === undefined) return;
-    const { order, h } = committed;
-    if (bug !== 'lost-place') while ((places.at(-1) ?? 0) > order) places.pop();
-    places.push(order);
+    const { order, h, keepFrom } = committed;
+    if (bug !== 'lost-place') while ((places.at(-1) ?? 0) > keepFrom) places.pop();
+    places.push(keepFrom);
     const passed = places.length > PLACES_KEPT ? places.shift() : undefined;
-    const to = isFull ? order : passed;
+    const to = isFull ? keepFrom : passed;
     if (bug === 'trim-unread') stream.trim(order, h, collected.at(-1)?.order ?? order);
     else if (to !== undefined) stream.trim(order, h, to);
   };
