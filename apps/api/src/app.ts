@@ -4,10 +4,12 @@
  */
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { Access, Need } from './access.ts';
 import { ApiError, apiErrorOf, bodyOf } from './api-error.ts';
 import type { CandleAnswers } from './candle-answer.ts';
 import type { LiveMemory } from './live-memory.ts';
 import type { Metrics } from './metrics.ts';
+import type { OriginCheck } from './origin-check.ts';
 import type { Reads } from './reads.ts';
 import { addBinanceRoutes, type BinanceParts } from './routes/binance.ts';
 import { addCandleRoutes } from './routes/candles.ts';
@@ -19,11 +21,18 @@ import { addStreamRoute } from './routes/stream.ts';
 import { addSymbolRoutes } from './routes/symbols.ts';
 import { addTickRoutes } from './routes/ticks.ts';
 import { addUdfRoutes } from './routes/udf.ts';
+import { addSecurityHeaders } from './security-headers.ts';
 import type { StatusReader } from './status.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A whole request has to come in this time. Units: ms. */
 export const REQUEST_TIMEOUT_MS = 10_000;
+
+/** How often connections are looked through for slow requests. Units: ms. */
+export const REQUEST_CHECK_MS = 1_000;
+
+/** Most connections at once, streams included; one more is closed unheard. */
+export const SOCKETS_MAX = 16_000;
 
 /** A connection without any traffic is closed after this. Units: ms. */
 export const CONNECTION_TIMEOUT_MS = 30_000;
@@ -42,7 +51,8 @@ export type AppParts = {
   readonly status: StatusReader;
   readonly metrics: Metrics;
   readonly ingest: Upstream;
-  readonly apiKeys: readonly string[];
+  readonly access: Access;
+  readonly origins: OriginCheck;
   readonly venue: string;
   readonly binance: Pick<BinanceParts, 'klines' | 'aggregates' | 'dayTickers' | 'nowUs'>;
   readonly onError: (error: unknown) => void;
@@ -58,12 +68,22 @@ export async function buildApp(parts: AppParts): Promise<{ app: FastifyInstance;
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: 20_000,
     bodyLimit: BODY_BYTES_MAX,
-    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: REQUEST_CHECK_MS,
+    },
     forceCloseConnections: true,
     routerOptions: { querystringParser: readQuery, maxParamLength: 200 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false, verbose: true } },
   });
+  app.server.maxConnections = SOCKETS_MAX;
   answerErrors(app, parts.onError);
+  addSecurityHeaders(app, parts.origins);
+  app.addHook('onRequest', async (request) => {
+    const { access: need = 'read' } = request.routeOptions.config as { access?: Need };
+    parts.access.admit(request.raw, need);
+  });
   const routes = listRoutes(app);
   await app.register(swagger, { openapi: OPENAPI });
   parts.metrics.attach(app);
@@ -73,7 +93,7 @@ export async function buildApp(parts: AppParts): Promise<{ app: FastifyInstance;
   addStreamRoute(app);
   addTickRoutes(app, parts.reads, parts.answers, parts.venue);
   addSymbolRoutes(app, parts.memory, parts.reads, parts.answers, parts.venue);
-  addFeedRoutes(app, parts.ingest, parts.apiKeys);
+  addFeedRoutes(app, parts.ingest);
   addBinanceRoutes(app, { ...parts, ...parts.binance });
   addUdfRoutes(app, { ...parts, nowUs: parts.binance.nowUs });
   addStatusRoutes(app, parts.status, parts.memory);

@@ -2,8 +2,10 @@
  * The running api: wires memory, reader, database, topics, stream server and app from an environment.
  * It must not read the environment's variables or end the process; main.ts does.
  */
+import { createApiKeys } from '@wickstream/shared/api-keys';
 import type { ApiEnvironment } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
+import { createAccess } from './access.ts';
 import { buildApp } from './app.ts';
 import { createAggregates } from './binance/aggregates.ts';
 import { createDayTickers } from './binance/day-ticker.ts';
@@ -12,10 +14,13 @@ import { createKlines } from './binance/klines.ts';
 import { createTickFeed } from './binance/tick-feed.ts';
 import { createCandleAnswers } from './candle-answer.ts';
 import { createCandleTopics } from './candle-topics.ts';
+import { createAddressReader } from './client-address.ts';
 import { createFeedWatch } from './feed-watch.ts';
 import { createLiveMemory } from './live-memory.ts';
 import { createLiveReader } from './live-reader.ts';
 import { createMetrics } from './metrics.ts';
+import { createOriginCheck } from './origin-check.ts';
+import { createRateLimit } from './rate-limit.ts';
 import { createReads } from './reads.ts';
 import { connectRedis, isCluster } from './redis-connection.ts';
 import { createSessionRoute } from './session-route.ts';
@@ -67,6 +72,7 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
     readPositions: (offsets) => readShardPositions(commands, prefix, shards, offsets),
     aggregators: environment.aggregatorUrl.split(',').map((url) => createUpstream('aggregator', url.trim())),
     exchange: createUpstream('exchange', environment.exchangeUrl),
+    ingest: createUpstream('ingest', environment.ingestUrl),
     isSilent: () => watch.isSilent(),
     clients: () => clients(),
   });
@@ -75,9 +81,17 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
   const statusTimer = replay ? setInterval(() => void status.read(), 2_000) : undefined;
   const newestUs = () => Math.max(0, ...Array.from({ length: shards }, (_, shard) => memory.clockUs(shard)));
   const nowUs = () => (replay ? newestUs() : Date.now() * 1000);
+  const origins = createOriginCheck(environment.allowedOrigins, environment.host);
+  const access = createAccess({
+    ...{ origins, log },
+    keys: createApiKeys(environment.apiKeys),
+    readsNeedKey: environment.readsNeedKey,
+    limit: createRateLimit(environment.callsPerMinute, () => performance.now()),
+    addressOf: createAddressReader(environment.trustedProxies),
+  });
   const metrics = createMetrics({ memory, streamClients: () => clients(), nowUs });
   const { app, routes } = await buildApp({
-    ...{ memory, reads, answers, status, venue, apiKeys: environment.apiKeys },
+    ...{ memory, reads, answers, status, venue, access, origins },
     metrics,
     binance: {
       klines: createKlines(memory, answers),
@@ -103,7 +117,10 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
     nowMs: shared.nowMs,
     onSlow: metrics.countSlowClient,
   };
-  const stream = createStreamServer(app.server, createSessionRoute(shared, market), log);
+  const stream = createStreamServer({
+    ...{ http: app.server, access, log, perAddressMax: environment.socketsPerAddress },
+    route: createSessionRoute(shared, market),
+  });
   clients = stream.clients;
 
   const close = async (): Promise<void> => {

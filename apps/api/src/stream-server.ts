@@ -6,8 +6,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@wickstream/shared/log';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Access } from './access.ts';
 import { ApiError, apiErrorOf, bodyOf } from './api-error.ts';
-import type { SessionSocket } from './stream-session.ts';
+import { addressGroup } from './client-address.ts';
+import type { SessionSocket } from './session-outlet.ts';
 
 /** Most connections of one process; one more is refused with 503. */
 export const CONNECTIONS_MAX = 10_000;
@@ -37,11 +39,20 @@ export type SessionMaker = (socket: SessionSocket) => Session;
 /** Chooses by the URL. Errors: ApiError, which refuses the upgrade. */
 export type SessionRoute = (url: string) => SessionMaker;
 
+/** What the server needs. Shape: `perAddressMax` connections of one address, 0 for no limit; `access` judges each upgrade. */
+export type StreamServerParts = {
+  readonly http: Server;
+  readonly route: SessionRoute;
+  readonly access: Pick<Access, 'admit' | 'addressOf'>;
+  readonly perAddressMax: number;
+  readonly log: Logger;
+};
+
 /** The server of the stream. */
 export type StreamServer = ReturnType<typeof createStreamServer>;
 
-/** Takes the upgrades of an HTTP server. Limits: CONNECTIONS_MAX, MESSAGE_BYTES_MAX; idle connections are pinged. */
-export function createStreamServer(http: Server, route: SessionRoute, log: Logger) {
+/** Takes the upgrades of an HTTP server. Limits: CONNECTIONS_MAX, `perAddressMax`, MESSAGE_BYTES_MAX; idle connections are pinged. */
+export function createStreamServer({ http, route, access, perAddressMax, log }: StreamServerParts) {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_BYTES_MAX,
@@ -50,8 +61,16 @@ export function createStreamServer(http: Server, route: SessionRoute, log: Logge
   });
   const sessions = new Map<WebSocket, Session>();
   const silent = new Set<WebSocket>();
+  const perAddress = new Map<string, number>();
 
-  const open = (socket: WebSocket, make: SessionMaker): void => {
+  const count = (address: string, change: 1 | -1): void => {
+    const now = (perAddress.get(address) ?? 0) + change;
+    if (now > 0) perAddress.set(address, now);
+    else perAddress.delete(address);
+  };
+
+  const open = (socket: WebSocket, make: SessionMaker, address: string): void => {
+    count(address, 1);
     const session = make(sessionSocket(socket));
     sessions.set(socket, session);
     socket.on('pong', () => silent.delete(socket));
@@ -60,6 +79,7 @@ export function createStreamServer(http: Server, route: SessionRoute, log: Logge
       session.close(1000, '');
       sessions.delete(socket);
       silent.delete(socket);
+      count(address, -1);
     });
     socket.on('message', (data, isBinary) => {
       if (isBinary) session.close(1003, 'send text');
@@ -70,12 +90,23 @@ export function createStreamServer(http: Server, route: SessionRoute, log: Logge
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
     try {
-      checkRequest(request, sessions.size);
+      access.admit(request, 'read');
+      const address = addressGroup(access.addressOf(request));
+      checkRoom(sessions.size, perAddress.get(address) ?? 0);
       const make = route(request.url ?? '');
-      server.handleUpgrade(request, socket, head, (connected) => open(connected, make));
+      server.handleUpgrade(request, socket, head, (connected) => open(connected, make, address));
     } catch (error) {
       refuse(socket, apiErrorOf(error));
     }
+  };
+
+  const checkRoom = (clients: number, ofAddress: number): void => {
+    if (perAddressMax > 0 && ofAddress >= perAddressMax) {
+      const message = `one address may hold ${perAddressMax} connections; close some, or subscribe more on each`;
+      throw new ApiError(429, 'too_many_requests', message, { retryAfterS: 5 });
+    }
+    if (clients < CONNECTIONS_MAX) return;
+    throw new ApiError(503, 'too_many_requests', 'too many clients are connected; try again later', { retryAfterS: 5 });
   };
 
   const beat = (): void => {
@@ -127,25 +158,6 @@ function sessionSocket(socket: WebSocket) {
       setTimeout(() => socket.terminate(), CLOSE_GRACE_MS).unref();
     },
   };
-}
-
-function checkRequest(request: IncomingMessage, clients: number): void {
-  if (!isOwnOrigin(request)) {
-    throw new ApiError(403, 'forbidden', 'pages of other origins may not connect; serve the page from here');
-  }
-  if (clients < CONNECTIONS_MAX) return;
-  throw new ApiError(503, 'too_many_requests', 'too many clients are connected; try again later', { retryAfterS: 5 });
-}
-
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
-// A browser names the page's origin; other clients name none. On one machine, any port is ours.
-function isOwnOrigin(request: IncomingMessage): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  if (host === undefined || !URL.canParse(origin) || !URL.canParse(`http://${host}`)) return false;
-  const [from, to] = [new URL(origin), new URL(`http://${host}`)];
-  return from.host === host || (LOOPBACK.test(from.hostname) && LOOPBACK.test(to.hostname));
 }
 
 function refuse(socket: Duplex, error: ApiError): void {

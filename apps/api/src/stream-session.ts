@@ -5,7 +5,7 @@
 import { ApiError } from './api-error.ts';
 import type { CandleTopic } from './candle-topic.ts';
 import type { CandleTopics } from './candle-topics.ts';
-import { createMessageBudget } from './message-budget.ts';
+import { createSessionOutlet, type SessionSocket, UPDATE_GAP_MS } from './session-outlet.ts';
 import {
   type ClientMessage,
   candlesMessage,
@@ -17,25 +17,6 @@ import {
 
 /** Most subscriptions of one connection. */
 export const SUBSCRIPTIONS_MAX = 100;
-
-/** Between two updates of one subscription, at least: at most 50 a second. Units: ms. */
-export const UPDATE_GAP_MS = 20;
-
-/** Above this much unsent, updates wait, and the newest state is sent when there is room. Units: bytes. */
-export const BUFFER_HOLD_BYTES = 128 * 1024;
-
-/** Above this much unsent the client is closed with 1013. Units: bytes. */
-export const BUFFER_BYTES_MAX = 1024 * 1024;
-
-/** A client that takes nothing for so long while updates wait is closed with 1013. Units: ms. */
-export const STALL_MS_MAX = 15_000;
-
-/** What a session needs of a socket. */
-export type SessionSocket = {
-  readonly bufferedAmount: number;
-  send(text: string): void;
-  close(code: number, reason: string): void;
-};
 
 /** Why a subscription is stale now, or undefined when it is not. */
 export type StaleReason = 'silent' | 'lost' | 'not_listening' | undefined;
@@ -50,12 +31,11 @@ export type SessionShared = {
   readonly wallMs: () => number;
 };
 
-const SLOW = 1013;
-
 type Subscription = {
   readonly id: SubscriptionId;
   readonly topic: CandleTopic;
   readonly stop: () => void;
+  readonly sendUpdate: () => boolean;
   sentSeq: number;
   sentAtMs: number;
   stale: StaleReason;
@@ -64,76 +44,40 @@ type Subscription = {
 /** One client. */
 export type StreamSession = ReturnType<typeof createStreamSession>;
 
-/** Creates the session of a connected client. Limits: SUBSCRIPTIONS_MAX, those of the message budget, BUFFER_BYTES_MAX, STALL_MS_MAX. */
+/** Creates the session of a connected client. Limits: SUBSCRIPTIONS_MAX, and those of its outlet. */
 export function createStreamSession(socket: SessionSocket, shared: SessionShared) {
   const { topics, nowMs, wallMs } = shared;
   const subscriptions = new Map<SubscriptionId, Subscription>();
   const opening = new Set<SubscriptionId>();
-  const waiting = new Set<Subscription>();
-  let timer: NodeJS.Timeout | undefined;
-  let heldSinceMs: number | undefined;
-  const budget = createMessageBudget(nowMs);
-  let closed = false;
-
-  const close = (code: number, reason: string): void => {
-    if (closed) return;
-    closed = true;
-    clearTimeout(timer);
-    for (const one of subscriptions.values()) end(one);
-    subscriptions.clear();
-    if (code === SLOW) shared.onSlow();
-    socket.close(code, reason);
-  };
-
-  const send = (text: string): void => {
-    if (closed) return;
-    socket.send(text);
-    if (socket.bufferedAmount > BUFFER_BYTES_MAX) close(SLOW, 'reads too slowly, connect again');
-  };
+  const outlet = createSessionOutlet({
+    ...{ socket, nowMs, onSlow: shared.onSlow },
+    onClose: () => {
+      for (const one of subscriptions.values()) end(one);
+      subscriptions.clear();
+    },
+  });
+  const { send } = outlet;
 
   const end = (one: Subscription): void => {
     one.stop();
-    waiting.delete(one);
+    outlet.drop(one.sendUpdate);
     topics.release(one.topic);
   };
 
-  const isHeld = (): boolean => {
-    if (socket.bufferedAmount <= BUFFER_HOLD_BYTES) {
-      heldSinceMs = undefined;
-      return false;
-    }
-    heldSinceMs ??= nowMs();
-    if (nowMs() - heldSinceMs > STALL_MS_MAX) close(SLOW, 'does not read, connect again');
-    return true;
-  };
-
-  const sendUpdate = (one: Subscription): void => {
-    waiting.delete(one);
+  const sendUpdate = (one: Subscription): boolean => {
+    if (nowMs() - one.sentAtMs < UPDATE_GAP_MS) return false;
     const candles = one.topic.after(one.sentSeq);
     one.sentSeq = one.topic.seq;
     one.sentAtMs = nowMs();
     if (candles.length > 0) send(candlesMessage('update', one.id, one.sentSeq, wallMs(), candles));
-  };
-
-  const flush = (): void => {
-    timer = undefined;
-    for (const one of waiting) {
-      if (closed) return;
-      if (!isHeld() && nowMs() - one.sentAtMs >= UPDATE_GAP_MS) sendUpdate(one);
-    }
-    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, UPDATE_GAP_MS);
-  };
-
-  const wake = (one: Subscription): void => {
-    waiting.add(one);
-    if (timer === undefined) flush();
-    else if (!isHeld() && nowMs() - one.sentAtMs >= UPDATE_GAP_MS) sendUpdate(one);
+    return true;
   };
 
   const begin = (topic: CandleTopic, id: SubscriptionId, since: number | undefined): void => {
     const one: Subscription = {
       ...{ id, topic, sentSeq: topic.seq, sentAtMs: nowMs(), stale: undefined },
-      stop: topic.listen(() => wake(one)),
+      stop: topic.listen(() => outlet.wake(one.sendUpdate)),
+      sendUpdate: () => sendUpdate(one),
     };
     subscriptions.set(id, one);
     // A position is met again with what changed at it: in another process the same position may hold more.
@@ -157,7 +101,7 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
       const topic = topics.open({ venue: message.venue ?? shared.venue, symbol, source, windowing, limit });
       if (topic === undefined) throw new StreamError('too_many_topics', 'too much is subscribed here; try later', id);
       await topic.ready;
-      if (opening.has(id) && !closed) begin(topic, id, since);
+      if (opening.has(id) && !outlet.isClosed()) begin(topic, id, since);
     } catch (error) {
       throw streamErrorOf(error, id);
     } finally {
@@ -177,7 +121,7 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
 
   const checkStale = (one: Subscription): void => {
     const reason = shared.staleness(one.topic);
-    if (reason === one.stale || isHeld()) return;
+    if (reason === one.stale || outlet.isHeld()) return;
     one.stale = reason;
     const asOf = Math.floor(one.topic.asOfUs() / 1000);
     const state = reason === undefined ? { type: 'fresh' } : { type: 'stale', reason };
@@ -187,8 +131,7 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
   return {
     /** Follows a message of the client. Errors: none; they are sent to the client. */
     async receive(text: string): Promise<void> {
-      if (closed) return;
-      if (budget.isSpent()) return close(1008, 'too many messages');
+      if (!outlet.mayReceive()) return;
       try {
         const message = readClientMessage(text);
         if (message.op === 'ping') send(JSON.stringify({ type: 'pong', id: message.id, sentAt: wallMs() }));
@@ -201,9 +144,9 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
     /** Looks whether the subscriptions have become stale or fresh; called twice a second. */
     tick(): void {
       for (const one of subscriptions.values()) checkStale(one);
-      isHeld();
+      outlet.isHeld();
     },
-    close,
+    close: outlet.close,
   };
 }
 

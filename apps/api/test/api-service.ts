@@ -48,6 +48,7 @@ export async function startTestApi(
       exchangeUrl: 'http://127.0.0.1:1',
       apiKeys: [],
     },
+    ...{ readsNeedKey: false, allowedOrigins: [], trustedProxies: [], callsPerMinute: 0, socketsPerAddress: 0 },
     ...environment,
   };
   const service = await startApiService(settings, createLogger('api', String(settings.logLevel)));

@@ -8,7 +8,8 @@ import { MINUTE_US } from '@wickstream/shared/bar';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { connectStream, type StreamClient, startTestApi, type TestApi } from './api-service.ts';
+import { recordFault } from '../../../tests/faults/fault-report.ts';
+import { connectStream, type StreamClient, type StreamMessage, startTestApi, type TestApi } from './api-service.ts';
 import type { TapeTrade } from './seeded.ts';
 import { createTestFeed, publish, type TestFeed } from './test-feed.ts';
 
@@ -89,14 +90,19 @@ describe('WS /v1/stream', () => {
 
   test('closing comes by the clock, without a tick', async () => {
     const client = await connect();
-    await feed.commit([nextTrade()], START_US);
+    const begun = nextTrade();
+    await feed.commit([begun], START_US);
+    await api.until('the commit', async () => {
+      return (await rest(1))[0]?.openTime === Math.floor(begun.tsUs / MINUTE_US) * (MINUTE_US / 1000);
+    });
     client.send(subscribe);
     await client.wait('a snapshot', ({ type }) => type === 'snapshot');
     const closing = (await rest(12)).find((candle) => !candle.closed);
     const closeUs = ((closing?.openTime ?? 0) + 300_000) * 1000;
     await feed.commit([], closeUs + 999_999);
     await feed.commit([], closeUs + 1_000_000);
-    const update = await client.wait('the closing', ({ type }) => type === 'update');
+    const isClosing = ({ type, candles }: StreamMessage) => type === 'update' && candles?.[0]?.closed === true;
+    const update = await client.wait('the closing', isClosing);
     expect(update.candles).toMatchObject([{ openTime: closing?.openTime, closed: true }]);
   });
 
@@ -111,9 +117,14 @@ describe('WS /v1/stream', () => {
     second.send({ ...subscribe, since: seq });
     const update = await second.wait('an update', () => true);
     expect(update.type).toBe('update');
-    const state = new Map((candles ?? []).map((candle) => [candle.openTime, candle]));
-    for (const candle of update.candles ?? []) state.set(candle.openTime, candle);
-    expect([...state.values()].slice(-12)).toEqual(await rest(12));
+    const stateOf = () => {
+      const state = new Map((candles ?? []).map((candle) => [candle.openTime, candle]));
+      for (const { candles = [] } of second.messages) for (const candle of candles) state.set(candle.openTime, candle);
+      return [...state.values()].slice(-12);
+    };
+    // What changes while it resumes comes in the next update.
+    await second.wait('the change', ({ candles }) => JSON.stringify(candles).includes('"77"'));
+    expect(stateOf()).toEqual(await rest(12));
     second.send({ ...subscribe, id: 2, since: 5 });
     expect((await second.wait('a snapshot', ({ id }) => id === 2)).type).toBe('snapshot');
     second.send({ ...subscribe, id: 3, since: (update.seq ?? 0) + 1e9 });
@@ -169,7 +180,7 @@ describe('WS /v1/stream', () => {
     await answers({ ...subscribe, id: 100 }, 'too_many_subscriptions');
   });
 
-  test('limits: 1009 for a long message, 1008 for a flood, 1003 for binary, 403 for another origin', async () => {
+  test('row 32: 1009 for a long message, 1008 for a flood, 1003 for binary, 403 for another origin', async () => {
     const [long, flood, binary] = [await connect(), await connect(), await connect()];
     long.send(`"${'x'.repeat(17_000)}"`);
     expect(await long.closing).toBe(1009);
@@ -187,7 +198,7 @@ describe('WS /v1/stream', () => {
     wrong.terminate();
   });
 
-  test('a client that never reads is closed with 1013 and costs the others nothing', async () => {
+  test('row 31: a client that never reads is closed with 1013 and costs the others nothing', async () => {
     const [slow, quick] = [await connect(), await connect()];
     quick.send(subscribe);
     await quick.wait('a snapshot', ({ type }) => type === 'snapshot');
@@ -209,6 +220,7 @@ describe('WS /v1/stream', () => {
     clearInterval(flood);
     slow.socket.resume();
     expect(await slow.closing).toBe(1013);
+    recordFault({ row: 31, fault: 'a client that never reads', injected: 1 });
   }, 90_000);
 
   test('stale when nothing comes for 5 s, fresh when it comes again', async () => {

@@ -2,7 +2,7 @@
  * The HTTP face of ingest: commands, status, health and metrics.
  * It must answer at once; whatever takes time happens behind it.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { covers, createApiKeys } from '@wickstream/shared/api-keys';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AddResult } from './venue-feed.ts';
 
@@ -61,14 +61,14 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   http.setNotFoundHandler((_request, reply) => fail(reply, 404, 'not_found', 'there is no such call; see GET /status'));
   addHealthRoutes(http, options);
   http.register(async (guarded) => {
-    if (options.apiKeys.length > 0) guarded.addHook('onRequest', createGuard(options.apiKeys));
+    guarded.addHook('onRequest', createGuard(options.apiKeys));
     addControlRoutes(guarded, options);
   });
   return http;
 }
 
 function addHealthRoutes(http: FastifyInstance, options: HttpOptions): void {
-  http.get('/healthz', () => ({ status: 'ok' }));
+  http.get('/healthz', () => ({ status: 'ok', state: options.state() }));
   http.get('/readyz', (_request, reply) => {
     const reason = options.notReady();
     return reason === undefined ? { status: 'ready' } : fail(reply, 503, 'not_ready', reason);
@@ -104,21 +104,21 @@ function addControlRoutes(http: FastifyInstance, options: HttpOptions): void {
 }
 
 function createGuard(apiKeys: readonly string[]) {
-  const hashes = apiKeys.map(hashOf);
+  const keys = createApiKeys(apiKeys);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const [scheme = '', key = ''] = (request.headers.authorization ?? '').split(' ');
-    if (scheme.toLowerCase() !== 'bearer') {
+    // No page talks to ingest; one that does was made to, by somebody else's page in a browser on this machine.
+    if (request.headers.origin !== undefined) {
+      return fail(reply, 403, 'origin_refused', 'pages may not call ingest; call the api, which passes on');
+    }
+    if (!keys.isOn) return undefined;
+    const verdict = keys.judge(request.headers.authorization);
+    if (verdict.state === 'absent' || verdict.state === 'malformed') {
       return fail(reply, 401, 'key_missing', 'this call needs the header Authorization: Bearer <key>');
     }
-    const given = hashOf(key);
-    // Every key is compared, so that the time tells nothing about which one was nearly right.
-    const known = hashes.filter((hash) => timingSafeEqual(hash, given)).length > 0;
-    return known ? undefined : fail(reply, 403, 'key_unknown', 'this key is not one of API_KEYS');
+    if (verdict.state !== 'good') return fail(reply, 403, 'key_unknown', 'this key is not one of API_KEYS');
+    if (covers(verdict.scope, request.method === 'GET' ? 'read' : 'control')) return undefined;
+    return fail(reply, 403, 'key_scope', 'this key may read only; use one with the scope control');
   };
-}
-
-function hashOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
 }
 
 function sendError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -16,7 +16,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** Creates a client. Limits: 10 s a call. */
 export function createApiClient(url: string): ApiClient {
   const ask = async <T>(method: 'GET' | 'POST', path: string): Promise<T> => {
-    const key = process.env.API_KEYS?.split(',')[0]?.trim();
+    const key = keyToSend(process.env.API_KEY, process.env.API_KEYS);
     const headers = key ? { authorization: `Bearer ${key}` } : {};
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     const answer = await fetch(url + path, { method, headers, signal }).catch((error: unknown) => {
@@ -35,6 +35,15 @@ export function createApiClient(url: string): ApiClient {
     }
   };
   return { url, get: (path) => ask('GET', path), post: (path) => ask('POST', path) };
+}
+
+// An entry with a digest does not tell the key; only a plain one can be sent.
+function keyToSend(key: string | undefined, entries = ''): string | undefined {
+  const plain = entries
+    .split(',')
+    .map((entry) => entry.trim())
+    .find((entry) => entry !== '' && !entry.includes(':sha256:'));
+  return key?.trim() || plain;
 }
 
 function reasonOf(text: string): string {

@@ -57,6 +57,9 @@ export function binanceErrorOf(thrown: unknown): BinanceError {
       return lookupTooBig();
     case 'too_many_requests':
       return new BinanceError(-1003, 'Too many requests queued.', 429, retryAfterS);
+    case 'unauthorized':
+    case 'forbidden':
+      return new BinanceError(-2015, 'Invalid API-key, IP, or permissions for action.', status);
     case 'query_too_slow': {
       const message =
         'Timeout waiting for response from backend server. Send status unknown; execution status unknown.';

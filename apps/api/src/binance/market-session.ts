@@ -3,14 +3,7 @@
  * It must not let a slow client cost the others anything: it holds positions and the newest of each stream, never a queue.
  */
 import { ApiError } from '../api-error.ts';
-import { createMessageBudget } from '../message-budget.ts';
-import {
-  BUFFER_BYTES_MAX,
-  BUFFER_HOLD_BYTES,
-  type SessionSocket,
-  STALL_MS_MAX,
-  UPDATE_GAP_MS,
-} from '../stream-session.ts';
+import { createSessionOutlet, type SessionSocket, SLOW, UPDATE_GAP_MS } from '../session-outlet.ts';
 import { answerControl, type ControlId, refusalText } from './control-protocol.ts';
 import type { KlineFeed, KlineFeeds } from './kline-feeds.ts';
 import type { MarketTarget } from './market-url.ts';
@@ -27,61 +20,25 @@ export type MarketShared = {
   readonly onSlow: () => void;
 };
 
-const SLOW = 1013;
+type Running = { readonly name: string; readonly stop: () => void; readonly flush: () => boolean };
 
-type Running = { readonly name: string; readonly stop: () => void; flush: () => boolean };
-
-/** Creates the session of a connected client. Limits: STREAMS_MAX streams, and those of a session of /v1/stream. */
+/** Creates the session of a connected client. Limits: STREAMS_MAX streams, and those of its outlet. */
 export function createMarketSession(socket: SessionSocket, shared: MarketShared, target: MarketTarget) {
   const { nowMs } = shared;
   const running = new Map<string, Running>();
-  const waiting = new Set<Running>();
-  const budget = createMessageBudget(nowMs);
+  const outlet = createSessionOutlet({
+    ...{ socket, nowMs, onSlow: shared.onSlow },
+    onClose: () => {
+      for (const one of running.values()) one.stop();
+      running.clear();
+    },
+  });
+  const { send } = outlet;
   let { combined } = target;
-  let timer: NodeJS.Timeout | undefined;
-  let heldSinceMs: number | undefined;
-  let closed = false;
-
-  const close = (code: number, reason: string): void => {
-    if (closed) return;
-    closed = true;
-    clearTimeout(timer);
-    for (const one of running.values()) one.stop();
-    running.clear();
-    if (code === SLOW) shared.onSlow();
-    socket.close(code, reason);
-  };
-
-  const send = (text: string): void => {
-    if (closed) return;
-    socket.send(text);
-    if (socket.bufferedAmount > BUFFER_BYTES_MAX) close(SLOW, 'reads too slowly, connect again');
-  };
 
   const push = (name: string, payload: Payload): void => {
     const text = payload(target.unit);
     send(combined ? `{"stream":${JSON.stringify(name)},"data":${text}}` : text);
-  };
-
-  const isHeld = (): boolean => {
-    if (socket.bufferedAmount <= BUFFER_HOLD_BYTES) {
-      heldSinceMs = undefined;
-      return false;
-    }
-    heldSinceMs ??= nowMs();
-    if (nowMs() - heldSinceMs > STALL_MS_MAX) close(SLOW, 'does not read, connect again');
-    return true;
-  };
-
-  const flush = (): void => {
-    timer = undefined;
-    if (!isHeld()) for (const one of waiting) if (!closed && one.flush()) waiting.delete(one);
-    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, UPDATE_GAP_MS);
-  };
-
-  const wake = (one: Running): void => {
-    waiting.add(one);
-    if (timer === undefined) flush();
   };
 
   const startKlines = (stream: MarketStream & { kind: 'kline' }, id: ControlId | undefined): Running => {
@@ -89,7 +46,7 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
     if (feed === undefined) throw new ApiError(503, 'too_many_requests', 'too much is subscribed here; try later');
     let sentSeq: number | undefined;
     let sentAtMs = Number.NEGATIVE_INFINITY;
-    const stopListening = feed.listen(() => wake(one));
+    const stopListening = feed.listen(() => outlet.wake(one.flush));
     const one: Running = {
       name: stream.name,
       stop: () => {
@@ -123,9 +80,9 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
     let newest: Payload | undefined;
     const listener = (payloads: readonly Payload[]): void => {
       // Of quotes and tickers only the newest counts for a client that is behind; trades are sent, or the client is closed.
-      if (stream.channel !== 'trade' && isHeld()) {
+      if (stream.channel !== 'trade' && outlet.isHeld()) {
         newest = payloads.at(-1);
-        wake(one);
+        outlet.wake(one.flush);
         return;
       }
       for (const payload of payloads) push(stream.name, payload);
@@ -151,7 +108,7 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
     const one = running.get(name);
     if (one === undefined) return;
     running.delete(name);
-    waiting.delete(one);
+    outlet.drop(one.flush);
     one.stop();
   };
 
@@ -164,8 +121,7 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
   const session = {
     /** Follows a control message of the client. Errors: none; they are sent to the client. */
     async receive(text: string): Promise<void> {
-      if (closed) return;
-      if (budget.isSpent()) return close(1008, 'Too many requests');
+      if (!outlet.mayReceive()) return;
       const result = answerControl(text, { streams: new Set(running.keys()), combined });
       for (const name of result.unsubscribe) end(name);
       try {
@@ -182,13 +138,13 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
       }
     },
     /** Looks whether the client reads; called twice a second. */
-    tick: (): void => void isHeld(),
-    close,
+    tick: (): void => void outlet.isHeld(),
+    close: outlet.close,
   };
   try {
     follow(target.streams, undefined);
   } catch (error) {
-    close(SLOW, error instanceof ApiError ? error.message : 'try again later');
+    outlet.close(SLOW, error instanceof ApiError ? error.message : 'try again later');
   }
   return session;
 }

@@ -15,8 +15,11 @@ export function addStatusRoutes(app: FastifyInstance, status: StatusReader, memo
   const schema = { tags, summary: 'How the whole is', querystring: NoQuery, response: answersOf(StatusAnswer, [503]) };
   app.get('/v1/status', { schema }, () => status.read());
   const health = { tags, response: answersOf(HealthAnswer, [503]) };
-  app.get('/healthz', { schema: { ...health, summary: 'Whether the process lives' } }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: { ...health, summary: 'Whether the base is loaded' } }, () => {
+  const config = { access: 'nothing' } as const;
+  app.get('/healthz', { config, schema: { ...health, summary: 'Whether the process lives' } }, () => ({
+    status: 'ok',
+  }));
+  app.get('/readyz', { config, schema: { ...health, summary: 'Whether the base is loaded' } }, () => {
     if (memory.isReady()) return { status: 'ready' };
     throw new ApiError(503, 'not_ready', 'the base is not loaded yet; wait, or see whether the database answers');
   });

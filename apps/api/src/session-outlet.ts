@@ -1,0 +1,107 @@
+/**
+ * The way out of one stream client: what it may be sent and may send, and when it is closed for not keeping up.
+ * It must hold no queue; whoever sends keeps positions and comes back when there is room.
+ */
+import { createMessageBudget } from './message-budget.ts';
+
+/** Between two updates of one subscription, at least: at most 50 a second. Units: ms. */
+export const UPDATE_GAP_MS = 20;
+
+/** Above this much unsent, updates wait, and the newest state is sent when there is room. Units: bytes. */
+export const BUFFER_HOLD_BYTES = 128 * 1024;
+
+/** Above this much unsent the client is closed with 1013. Units: bytes. */
+export const BUFFER_BYTES_MAX = 1024 * 1024;
+
+/** A client that takes nothing for so long while updates wait is closed with 1013. Units: ms. */
+export const STALL_MS_MAX = 15_000;
+
+/** The close code for a client that is too slow, or for which there is no room. */
+export const SLOW = 1013;
+
+const FLOOD = 1008;
+
+/** What a session needs of a socket. */
+export type SessionSocket = {
+  readonly bufferedAmount: number;
+  send(text: string): void;
+  close(code: number, reason: string): void;
+};
+
+/** What an outlet needs. Shape: `onClose` ends the session's subscriptions, once. Units: `nowMs` monotonic. */
+export type OutletParts = {
+  readonly socket: SessionSocket;
+  readonly nowMs: () => number;
+  readonly onSlow: () => void;
+  readonly onClose: () => void;
+};
+
+/** The outlet of one client. */
+export type SessionOutlet = ReturnType<typeof createSessionOutlet>;
+
+/** Creates the outlet. Limits: BUFFER_BYTES_MAX, STALL_MS_MAX, and the message budget. */
+export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletParts) {
+  const budget = createMessageBudget(nowMs);
+  const waiting = new Set<() => boolean>();
+  let timer: NodeJS.Timeout | undefined;
+  let heldSinceMs: number | undefined;
+  let closed = false;
+
+  const close = (code: number, reason: string): void => {
+    if (closed) return;
+    closed = true;
+    clearTimeout(timer);
+    waiting.clear();
+    onClose();
+    if (code === SLOW) onSlow();
+    socket.close(code, reason);
+  };
+
+  const isHeld = (): boolean => {
+    if (socket.bufferedAmount <= BUFFER_HOLD_BYTES) {
+      heldSinceMs = undefined;
+      return false;
+    }
+    heldSinceMs ??= nowMs();
+    if (nowMs() - heldSinceMs > STALL_MS_MAX) close(SLOW, 'does not read, connect again');
+    return true;
+  };
+
+  const flush = (): void => {
+    timer = undefined;
+    for (const send of waiting) {
+      if (closed || isHeld()) break;
+      if (send()) waiting.delete(send);
+    }
+    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, UPDATE_GAP_MS);
+  };
+
+  return {
+    isClosed: () => closed,
+    close,
+    /** Sends now, whatever waits. Errors: none; a client with too much unsent is closed. */
+    send(text: string): void {
+      if (closed) return;
+      socket.send(text);
+      if (socket.bufferedAmount > BUFFER_BYTES_MAX) close(SLOW, 'reads too slowly, connect again');
+    },
+    /** Whether there is no room now; closes a client that has not read for long. */
+    isHeld,
+    /** Counts a message of the client; closes it and says false when it is one too many. */
+    mayReceive(): boolean {
+      if (closed) return false;
+      if (!budget.isSpent()) return true;
+      close(FLOOD, 'too many messages');
+      return false;
+    },
+    /** Calls `send` as soon as there is room, again and again until it says that it is done. */
+    wake(send: () => boolean): void {
+      if (closed) return;
+      waiting.add(send);
+      if (timer === undefined) flush();
+      else if (!isHeld() && send()) waiting.delete(send);
+    },
+    /** Forgets what was to be sent. */
+    drop: (send: () => boolean): void => void waiting.delete(send),
+  };
+}
