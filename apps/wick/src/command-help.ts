@@ -94,6 +94,49 @@ export const commandHelp = {
       'Parquet is not written; a CSV becomes one with any tool that reads both.',
     ],
   },
+  import: {
+    summary: 'trades from files, and the candles they make',
+    usage: 'import FILE|FOLDER… [--symbol S] [--klines FILE|FOLDER] [--no-keep] [--json]',
+    options: [
+      ['--symbol S', 'the symbol of files whose names do not begin with it'],
+      ['--klines FILE|FOLDER', 'the exchange’s klines of the same time, to compare the candles with'],
+      ['--no-keep', 'leave the imported days to retention (RETENTION_DAYS); without it they are kept'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    exits: [
+      '0 when everything is stored and every minute holds what the files say',
+      '1 when one does not, or the import could not go on',
+      '2 when the command is wrong',
+    ],
+    notes: [
+      'Files are trades or aggTrades as data.binance.vision has them: CSV, plain, .gz or .zip; times in ms or µs; of a folder all that are below it.',
+      'It may be killed at any moment: the same command goes on where it was, and stores nothing twice. Live data goes before it.',
+    ],
+  },
+  backfill: {
+    summary: 'trades from the exchange’s history, and the candles they make',
+    usage: 'backfill --symbol S --from T [--to T] [--no-wait] [--no-keep] [--json]',
+    options: [
+      ['--symbol S', 'the symbol, for example BTCUSDT'],
+      ['--from T', 'the earliest time, inclusive'],
+      ['--to T', 'the end of the times, exclusive; by default up to what is recorded, else now'],
+      ['--no-wait', 'end as soon as it is wanted; repair fetches it all the same'],
+      ['--no-keep', 'leave the days to retention (RETENTION_DAYS); without it they are kept'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    exits: [
+      '0 when it is fetched and every candle equals the exchange’s, or with --no-wait when it is wanted',
+      '1 when one differs, or the exchange gave nothing more for ten minutes',
+      '2 when the command is wrong',
+    ],
+    notes: [
+      TIMES,
+      'The aggregator fetches within its share of the exchange’s request weight, newest first. Ctrl-C ends the waiting, not the fetching.',
+      'For long times past, files of data.binance.vision and npm run wick -- import are many times faster.',
+    ],
+  },
   quarantine: {
     summary: 'input that was refused, with its reason',
     usage: 'quarantine list [--reason R] [--symbol S] [--limit N] [--json]',

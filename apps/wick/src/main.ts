@@ -33,8 +33,8 @@ const wickCommands: Record<string, () => Promise<Command>> = {
   export: async () => (await import('./export-command.ts')).runExport,
   quarantine: async () => (await import('./quarantine-command.ts')).runQuarantine,
   doctor: async () => (await import('./doctor-command.ts')).runDoctor,
-  backfill: async () => notYet('wick backfill'),
-  import: async () => notYet('wick import'),
+  backfill: async () => (await import('./backfill-command.ts')).runBackfill,
+  import: async () => (await import('./import-command.ts')).runImport,
 };
 
 const HELP = ['--help', '-h', 'help'];

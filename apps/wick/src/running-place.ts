@@ -3,10 +3,11 @@
  * It must not start anything, nor show a password.
  */
 import { localUrl } from './app-environment.ts';
+import { placeOf } from './feed-place.ts';
 import { readRunning } from './launcher-lock.ts';
 import { UsageError } from './usage-error.ts';
 
-/** Where a Wickstream is. Shape: the servers' URLs are undefined when nothing names them; `how` says in words where this is from. */
+/** Where a Wickstream is. Shape: the servers' URLs are undefined when nothing names them; `how` says in words where this is from; `redisPrefix` is not known of a replay. */
 export type RunningPlace = {
   readonly how: string;
   readonly feed: string | undefined;
@@ -15,6 +16,7 @@ export type RunningPlace = {
   readonly aggregatorUrl: string;
   readonly exchangeUrl: string;
   readonly redisUrl: string | undefined;
+  readonly redisPrefix: string;
   readonly databaseUrl: string | undefined;
 };
 
@@ -39,6 +41,7 @@ export async function findPlace(apiUrl?: string): Promise<RunningPlace> {
     aggregatorUrl: running.aggregatorUrl ?? given.aggregatorUrl,
     exchangeUrl: running.exchangeUrl ?? given.exchangeUrl,
     redisUrl: running.redisUrl ?? given.redisUrl,
+    redisPrefix: prefixOf(running.feed),
     databaseUrl: running.databaseUrl ?? given.databaseUrl,
   };
 }
@@ -55,6 +58,11 @@ export function placeOfEnvironment(env: Readonly<Record<string, string | undefin
     aggregatorUrl: env.AGGREGATOR_URL?.split(',')[0] || at(env.AGGREGATOR_PORT, 8082),
     exchangeUrl: (env.BINANCE_REST_URL || EXCHANGE_URL).replace(/\/+$/, ''),
     redisUrl: env.REDIS_URL || undefined,
+    redisPrefix: env.REDIS_PREFIX ?? '',
     databaseUrl: env.DATABASE_URL || undefined,
   };
+}
+
+function prefixOf(feed: string | undefined): string {
+  return feed === 'simulator' ? placeOf('simulator').prefix : '';
 }

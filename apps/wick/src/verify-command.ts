@@ -41,7 +41,7 @@ export async function verify(args: string[]): Promise<number> {
     const source = await openSource(options, place, interval);
     const api = createApiClient(place.apiUrl);
     const range = await readRange(options, source, interval, api);
-    const comparison = await compare(api, source, range, listMax);
+    const comparison = await compareCandles(api, source, range, listMax);
     const code = exitCodeOf(comparison);
     const json = { ...range, klines: source.name, ...comparison, exitCode: code };
     console.log(
@@ -89,7 +89,13 @@ export function formatComparison(found: Comparison, range: VerifyRange, source: 
   ].join('\n');
 }
 
-async function compare(api: ApiClient, source: KlineSource, range: VerifyRange, listMax: number): Promise<Comparison> {
+/** Compares our candles of a range with a source's klines. Limits: `listMax` differences and spans are listed. */
+export async function compareCandles(
+  api: ApiClient,
+  source: KlineSource,
+  range: VerifyRange,
+  listMax: number,
+): Promise<Comparison> {
   const comparison = createComparison(listMax, source.range?.stepMs);
   const toMs = source.range ? Math.min(range.toMs, source.range.lastMs + 1) : range.toMs;
   let fromMs = source.range ? Math.max(range.fromMs, source.range.firstMs) : range.fromMs;

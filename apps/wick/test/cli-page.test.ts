@@ -29,7 +29,7 @@ describe('docs/CLI.md', () => {
 
   it.each(names)('%s: names its options and no others', (name) => {
     const known: string[] = commandHelp[name].options.map(([option]) => option.split(' ')[0] ?? '');
-    const written = [...(sections.get(name) ?? '').matchAll(/`(--[a-z]+)/g)].map((match) => match[1] ?? '');
+    const written = [...(sections.get(name) ?? '').matchAll(/`(--[a-z-]+)/g)].map((match) => match[1] ?? '');
     expect([...new Set(written)].sort()).toEqual([...known].sort());
   });
 });

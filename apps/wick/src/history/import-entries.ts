@@ -1,0 +1,121 @@
+/**
+ * Turns the rows of a file into entries of the stream: each wants its own ids first, then brings their trades, so that one commit holds both.
+ * It must be pure, and must never want ids that the file does not reach.
+ */
+import { type Control, encodeItem } from '@wickstream/shared/entry-codec';
+import { SAMPLE_LENGTH_MAX } from '@wickstream/shared/tick';
+import type { TradeRow } from './trade-csv.ts';
+
+/** Most trades of an entry, and most text. Units: UTF-16 code units. */
+export const ENTRY_TRADES_MAX = 2_500;
+export const ENTRY_LENGTH_MAX = 300_000;
+
+/** An entry that can be sent. Units: µs, of its trades. */
+export type ImportEntry = {
+  readonly lines: readonly string[];
+  readonly trades: number;
+  readonly quarantined: number;
+  readonly fromTsUs: number;
+  readonly toTsUs: number;
+};
+
+/** A range of ids and the time that it explains. Units: ids inclusive; µs. */
+export type IdSpan = {
+  readonly fromId: number;
+  readonly toId: number;
+  readonly fromTsUs: number;
+  readonly toTsUs: number;
+};
+
+/** What stands before an entry's first row: where its ids go on from, and a range before them that nobody asked for. */
+export type EntryStart = { readonly fromId: number; readonly fromTsUs: number; readonly unwanted: IdSpan | undefined };
+
+/** Collects rows. Order: as they stand in the file. */
+export type ImportEntries = {
+  /** Adds a row; `start` is asked for when it is the first one of an entry. */
+  add(row: TradeRow, start: () => EntryStart): void;
+  isFull(): boolean;
+  /** What was collected since the last time; undefined when nothing was. */
+  take(): ImportEntry | undefined;
+};
+
+/** Creates the collector of a symbol. Units: `receivedAtUs` stamps every row, µs. */
+export function createImportEntries(symbol: string, receivedAtUs: number): ImportEntries {
+  let rows: string[] = [];
+  let length = 0;
+  let quarantined = 0;
+  let start: EntryStart | undefined;
+  let span: IdSpan = NOTHING;
+
+  return {
+    add: (row, startOf) => {
+      start ??= startOf();
+      const line = row.isNull ? nullTrade(symbol, row, receivedAtUs) : tradeLine(symbol, row, receivedAtUs);
+      if (row.isNull) quarantined++;
+      rows.push(line);
+      length += line.length;
+      span = {
+        fromId: Math.min(span.fromId, row.id),
+        toId: Math.max(span.toId, row.lastId),
+        fromTsUs: Math.min(span.fromTsUs, row.tsUs),
+        toTsUs: Math.max(span.toTsUs, row.tsUs),
+      };
+    },
+    isFull: () => rows.length >= ENTRY_TRADES_MAX || length >= ENTRY_LENGTH_MAX,
+    take: () => {
+      if (start === undefined) return undefined;
+      const { unwanted } = start;
+      const fromId = Math.min(start.fromId, span.fromId);
+      const fromTsUs = Math.min(start.fromTsUs, span.fromTsUs);
+      const controls = [...(unwanted ? doNotWant(symbol, unwanted) : []), want(symbol, { ...span, fromId, fromTsUs })];
+      const lines = [...controls.map(controlLine), ...rows];
+      const entry = {
+        lines,
+        trades: rows.length - quarantined,
+        quarantined,
+        fromTsUs: span.fromTsUs,
+        toTsUs: span.toTsUs,
+      };
+      rows = [];
+      length = 0;
+      quarantined = 0;
+      start = undefined;
+      span = NOTHING;
+      return entry;
+    },
+  };
+}
+
+const NOTHING: IdSpan = {
+  fromId: Number.POSITIVE_INFINITY,
+  toId: Number.NEGATIVE_INFINITY,
+  fromTsUs: Number.POSITIVE_INFINITY,
+  toTsUs: Number.NEGATIVE_INFINITY,
+};
+
+/** The control that wants a range of ids. */
+export function want(symbol: string, { fromId, toId, fromTsUs, toTsUs }: IdSpan): Control {
+  return { kind: 'want', symbol, fromId, toId, fromTsUs, toTsUs };
+}
+
+/** One line of an entry for a control. */
+export function controlLine(control: Control): string {
+  return encodeItem({ kind: 'control', control });
+}
+
+// First a gap with its own bounds in time, then nobody wants it: its time counts as not observed.
+function doNotWant(symbol: string, span: IdSpan): Control[] {
+  return [want(symbol, span), { kind: 'unwanted', symbol, fromId: span.fromId, toId: span.toId }];
+}
+
+function tradeLine(symbol: string, row: TradeRow, receivedAtUs: number): string {
+  const { id, lastId, tsUs, price, quantity, buyerMaker } = row;
+  return encodeItem({ kind: 'trade', symbol, id, lastId, tsUs, price, quantity, buyerMaker, receivedAtUs });
+}
+
+function nullTrade(symbol: string, row: TradeRow, receivedAtUs: number): string {
+  const { id, lastId } = row;
+  const sample = JSON.stringify(row).slice(0, SAMPLE_LENGTH_MAX);
+  const names = { symbol, channel: 'trade', reason: 'null_trade', count: 1 } as const;
+  return encodeItem({ kind: 'quarantined', ...names, id, lastId, receivedAtUs, sample });
+}
