@@ -42,6 +42,8 @@ export type FaultMarketOptions = {
   readonly shards?: number;
   readonly aggregators?: number;
   readonly ingests?: number;
+  /** Whether an api is started; by default it is. */
+  readonly api?: boolean;
   readonly links?: readonly LinkName[];
   readonly redisArgs?: string[];
   readonly backfillHours?: number;
@@ -57,7 +59,7 @@ export type FaultMarket = MarketClient & {
   readonly prefix: string;
   readonly database: TestDatabase;
   readonly redis: TestRedis;
-  /** A connection of the test's own, past every proxy. */
+  /** A connection of the test's own, past every proxy, to the Redis that is in charge. */
   readonly client: Redis;
   /** The first stored trade of each symbol is there: what the exchange sends from then on must be stored. */
   begin(deadlineMs?: number): Promise<void>;
@@ -75,6 +77,8 @@ export type FaultMarket = MarketClient & {
   terminate(name: string): Promise<{ tookMs: number; exitCode: number | null }>;
   pause(name: string): void;
   resume(name: string): void;
+  /** Leads every Redis proxy to another Redis, as a fail-over does. */
+  failOver(to: TestRedis): void;
   /** Whether an entry older than `untilMs` is delivered and not acknowledged. */
   hasPending(untilMs: number): Promise<boolean>;
   close(): Promise<void>;
@@ -94,7 +98,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
   const [redis, database, exchange] = await Promise.all([
     startRedis({ args: options.redisArgs ?? [] }),
     createDatabase(engine),
-    startApp('exchange', exchangeEnvironment({ rate, symbols, seed })),
+    startApp('exchange', { ...exchangeEnvironment({ rate, symbols, seed }), ...options.env?.exchange }),
   ]);
   const proxies = await startProxies(options, { redis: redis.url, database: database.url, exchange: exchange.baseUrl });
   const through = (link: LinkName, url: string) => proxies.get(link)?.urlOf(url) ?? url;
@@ -133,10 +137,9 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
   const numbered = (kind: AppName, count: number) => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
   const recorders = [...numbered('aggregator', options.aggregators ?? 1), ...numbered('ingest', options.ingests ?? 1)];
   await Promise.all(recorders.map((name) => start(name)));
-  await start('api');
+  if (options.api ?? true) await start('api');
 
-  const client = new Redis(redis.url, { maxRetriesPerRequest: null });
-  client.on('error', () => undefined);
+  let client = openClient(redis.url);
   const market = createMarketClient({
     apps: () => [...apps.values()],
     api: () => apps.get('api'),
@@ -160,7 +163,10 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
 
   return {
     ...market,
-    ...{ seed, symbols, shards, prefix: PREFIX, database, redis, client, begin, app, start },
+    ...{ seed, symbols, shards, prefix: PREFIX, database, redis, begin, app, start },
+    get client() {
+      return client;
+    },
     firstIdOf: (symbol, channel) => firstIds.get(`${channel} ${symbol}`) ?? 0,
     proxy: (link) => {
       const proxy = proxies.get(link);
@@ -181,6 +187,15 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
     },
     pause: (name) => void app(name).child.kill('SIGSTOP'),
     resume: (name) => void app(name).child.kill('SIGCONT'),
+    failOver: (to) => {
+      client.disconnect();
+      client = openClient(to.url);
+      for (const [link, proxy] of proxies) {
+        if (!link.endsWith('-redis')) continue;
+        proxy.retarget({ host: '127.0.0.1', port: to.port });
+        proxy.resetAll();
+      }
+    },
     hasPending: async (untilMs) => {
       for (let shard = 0; shard < shards; shard++) {
         const { ticks } = shardKeys(PREFIX, shard);
@@ -198,6 +213,12 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
       await Promise.all([redis.close(), closeSoon(database)]);
     },
   };
+}
+
+function openClient(url: string): Redis {
+  const client = new Redis(url, { maxRetriesPerRequest: null });
+  client.on('error', () => undefined);
+  return client;
 }
 
 function kindOf(name: string): AppName {

@@ -17,6 +17,9 @@ export type TapeTrade = { id: number; timeUs: number; price: string; quantity: s
 /** A quote of the exchange's tape. Units: µs. */
 export type TapeQuote = Record<'bid' | 'bidQuantity' | 'ask' | 'askQuantity', string> & { id: number; timeUs: number };
 
+/** A tick frame that a fault changed on its way: dropped, sent twice, late, or with another price. */
+export type FaultedFrame = { fault: string; stream: string; id: number };
+
 /** Where a client asks. Shape: functions, because a process that was started again may have another port. */
 export type MarketPlaces = {
   exchange(): AppProcess;
@@ -29,6 +32,8 @@ export type MarketPlaces = {
 export type MarketClient = {
   /** Changes the exchange's faults, or carries out one of its one-shot faults. */
   fault(change: Record<string, unknown>): Promise<unknown>;
+  /** The frames that faults changed, the newest 100,000. */
+  faultedFrames(): Promise<FaultedFrame[]>;
   /** The sum of an app's metric over the labels that match. */
   metric(app: AppProcess, name: string, labels?: RegExp): Promise<number>;
   candles(symbol: string, interval: string, limit: number): Promise<ApiCandle[]>;
@@ -39,7 +44,8 @@ export type MarketClient = {
   /** What the exchange's tape holds from `fromMs` until before `toMs`, whatever the sockets were sent. Order: by time. */
   tape(symbol: string, channel: 'trade', fromMs: number, toMs: number): Promise<TapeTrade[]>;
   tape(symbol: string, channel: 'bookTicker', fromMs: number, toMs: number): Promise<TapeQuote[]>;
-  waitUntil(what: string, check: () => Promise<boolean> | boolean, deadlineMs: number): Promise<void>;
+  /** Waits until `check` is true. Errors: rejects at the deadline with what was waited for and the apps' last log lines. */
+  waitUntil(what: string | (() => string), check: () => Promise<boolean> | boolean, deadlineMs: number): Promise<void>;
   /** Ends the subscriptions. */
   close(): void;
 };
@@ -72,6 +78,10 @@ export function createMarketClient(places: MarketPlaces): MarketClient {
           body: JSON.stringify(change),
         }),
       ),
+    faultedFrames: async () => {
+      const answer = await readText(`${exchangeUrl()}/exchange/faults?records=100000`);
+      return (JSON.parse(answer) as { records: FaultedFrame[] }).records;
+    },
     metric: async (app, name, labels = /.?/) => {
       const lines = (await readText(`${app.baseUrl}/metrics`)).split('\n');
       const matching = lines.filter((line) => new RegExp(`^${name}[ {]`).test(line) && labels.test(line));
@@ -102,7 +112,8 @@ export function createMarketClient(places: MarketPlaces): MarketClient {
       while (!(await check())) {
         if (Date.now() > deadline) {
           const tails = places.apps().map((app) => `${app.name}:\n${app.logs().slice(-LOG_LINES).join('\n')}`);
-          throw new Error(`not true in ${deadlineMs} ms: ${what}\n${tails.join('\n')}`);
+          const named = typeof what === 'string' ? what : what();
+          throw new Error(`not true in ${deadlineMs} ms: ${named}\n${tails.join('\n')}`);
         }
         await delay(50);
       }

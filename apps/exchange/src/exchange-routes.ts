@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Faults } from './faults.ts';
+import { type Faults, RECORDS_MAX } from './faults.ts';
 import { HOSTILE_BYTES_MAX, HOSTILE_KINDS, type HostileKind, hostileBytes, strangerFrames } from './hostile-frames.ts';
 import type { Replay } from './replay.ts';
 import type { SocketServer } from './socket-server.ts';
@@ -48,18 +48,25 @@ export type Command =
 const COMMANDS = ['drop', 'shutdown', 'malformed', 'surge', 'empty', 'hostile', 'strangers', 'again', 'jump', 'reset'];
 const STRANGERS_MAX = 100_000;
 
+/** Newest changed frames that are shown unless `records` asks for more. */
+const RECORDS_SHOWN = 1000;
+
 /** Adds the calls to an app. */
 export function addControls(app: FastifyInstance, context: ControlContext): void {
   const { faults, sockets, replay } = context;
-  app.get('/exchange/faults', async () => ({
-    settings: faults.settings(),
-    commands: COMMANDS,
-    spoils: [...SPOILS.keys()],
-    connections: sockets.counts(),
-    clients: [...sockets.connections()].map((connection) => connection.counts()),
-    attemptsAtMs: sockets.attemptsAtMs(),
-    records: faults.records().slice(-1000),
-  }));
+  app.get('/exchange/faults', async (request) => {
+    const { records } = request.query as { records?: string };
+    const wanted = Math.min(RECORDS_MAX, Number.parseInt(records ?? '', 10) || RECORDS_SHOWN);
+    return {
+      settings: faults.settings(),
+      commands: COMMANDS,
+      spoils: [...SPOILS.keys()],
+      connections: sockets.counts(),
+      clients: [...sockets.connections()].map((connection) => connection.counts()),
+      attemptsAtMs: sockets.attemptsAtMs(),
+      records: faults.records().slice(-wanted),
+    };
+  });
   app.post('/exchange/faults', async (request, reply) =>
     answer(reply, () => {
       const { do: command, ...rest } = (request.body ?? {}) as Record<string, unknown>;
