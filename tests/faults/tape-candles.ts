@@ -18,10 +18,10 @@ export type RecordedCandle = {
   readonly takerBuyQuoteVolume: string;
 };
 
-/** A price at a moment, as a whole number of 10⁻¹². */
+/** A price at a moment, as a whole number of 10⁻¹⁸. */
 export type PricePoint = { readonly tsUs: number; readonly id: number; readonly price: bigint };
 
-const DIGITS = 12;
+const DIGITS = 18;
 const MINUTE_MS = 60_000;
 
 /** The candle of one minute of trades; undefined without trades. */
