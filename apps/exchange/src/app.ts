@@ -32,12 +32,13 @@ export type ExchangeOptions = {
   readonly queuedBytesMax?: number;
 } & (SimulatorOptions | ReplayOptions);
 
-/** A market from the seeded tape. `nowUs` is the clock, by default this machine's. */
+/** A market from the seeded tape. `nowUs` is the clock, by default this machine's; `clockOffsetMs` is added to it. */
 export type SimulatorOptions = {
   readonly mode: 'simulator';
   readonly seed: number;
   readonly rate: number;
   readonly symbols: readonly string[];
+  readonly clockOffsetMs?: number;
   readonly nowUs?: () => number;
 };
 
@@ -121,7 +122,7 @@ export async function startExchange(options: ExchangeOptions): Promise<Exchange>
 }
 
 function startTape(options: SimulatorOptions, broadcast: Broadcast, faults: Faults): Source {
-  let jumpedUs = 0;
+  let jumpedUs = (options.clockOffsetMs ?? 0) * 1000;
   const givenUs = options.nowUs ?? (() => Date.now() * 1000);
   const nowUs = (): number => givenUs() + jumpedUs;
   const plan = createPlan();

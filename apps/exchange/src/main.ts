@@ -10,7 +10,8 @@ import { RecordingError } from './recording-files.ts';
 function optionsOf(env: ExchangeEnvironment): ExchangeOptions {
   const { host, port, clockScale } = env;
   if (env.mode === 'simulator') {
-    return { mode: 'simulator', host, port, clockScale, seed: env.seed, rate: env.rate, symbols: env.symbols };
+    const { seed, rate, symbols, clockOffsetMs } = env;
+    return { mode: 'simulator', host, port, clockScale, clockOffsetMs, seed, rate, symbols };
   }
   if (env.replayFiles.length === 0) {
     throw new EnvironmentError('EXCHANGE_REPLAY_FILES names no file; set it to a JSON array of paths');

@@ -9,8 +9,14 @@ import { END_REASONS, type EndReason } from './stream-socket.ts';
 /** A frame's channel; `other` for answers, shutdowns and what could not be told. */
 export type FrameChannel = Channel | 'other';
 
-/** The last frame of a symbol, and the last one with a trade. Units: ms of the monotonic clock. */
-export type SymbolCount = { frames: number; lastFrameMs: number; lastTradeMs: number };
+/** The last frame of a symbol, its last trade and quote, and its highest trade id, -1 before the first. Units: ms of the monotonic clock. */
+export type SymbolCount = {
+  frames: number;
+  lastFrameMs: number;
+  lastTradeMs: number;
+  lastQuoteMs: number;
+  lastTradeId: number;
+};
 
 /** The counts since the start. Shape: `shed` by `<channel> <reason>`. */
 export type IngestCounts = {

@@ -13,7 +13,7 @@ import { createHeadReader, type HeadReader } from './head-reader.ts';
 import { createIngestCounts, type IngestCounts } from './ingest-counts.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { ShedPair } from './line-shedding.ts';
-import { createQuietWatch } from './quiet-watch.ts';
+import { createQuietWatch, type QuietWatch } from './quiet-watch.ts';
 import { createRedisLink, type RedisLink } from './redis-link.ts';
 import { createSocketPool, type SocketPool } from './socket-pool.ts';
 import { createStreamLimit, type StreamLimit } from './stream-limit.ts';
@@ -85,13 +85,14 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
     pressure: () => backPressure,
   });
   const backPressure = replay ? watchReplay(parts, writer, pool) : undefined;
-  const heads = readHeads(parts, writer, rest.readNewestTrade);
+  let quiet: QuietWatch | undefined;
+  const heads = readHeads(parts, writer, rest.readNewestTrade, (symbol, id) => quiet?.answered(symbol, id));
   const own = { adapter: binance, channels, symbols, streams };
   const feed = createVenueFeed({ ...own, clock, writer, counts, pool, heads, rest, log });
-  const ask = (symbol: string): void => feed.requestHeads([symbol]);
-  const quiet = replay
-    ? undefined
-    : createQuietWatch({ symbols: counts.symbols, ask, quietMs: environment.quietAskMs });
+  if (!replay) {
+    const ask = (symbol: string): void => feed.requestHeads([symbol]);
+    quiet = createQuietWatch({ symbols: counts.symbols, ask, onLost: feed.takeLost, quietMs: environment.quietAskMs });
+  }
   const streamLimit = replay ? undefined : watchStreams(parts, writer);
   watchRedis(parts, writer, feed);
 
@@ -119,6 +120,7 @@ function openWriter(parts: Parts): StreamWriter {
   const { environment, limits, link, clock, counts, log } = parts;
   const { venue, producer, redisPrefix: prefix, shards } = environment;
   return createStreamWriter({
+    bufferBytesMax: environment.bufferBytesMax,
     ...limits,
     ...{ link, clock, venue, producer, prefix, shards },
     boot: Date.now(),
@@ -191,13 +193,16 @@ function readHeads(
   { environment, counts, log }: Parts,
   writer: StreamWriter,
   readNewestTrade: Parameters<typeof createHeadReader>[0]['readNewestTrade'],
+  onNewest: (symbol: string, id: number) => void,
 ): HeadReader {
   return createHeadReader({
     readNewestTrade,
     skipFailures: environment.replay,
     log,
     onHead: (symbol, { id, tsUs }) => {
-      if (counts.symbols.has(symbol)) writer.writeControl({ kind: 'head', symbol, id, tsUs });
+      if (!counts.symbols.has(symbol)) return;
+      writer.writeControl({ kind: 'head', symbol, id, tsUs });
+      onNewest(symbol, id);
     },
   });
 }

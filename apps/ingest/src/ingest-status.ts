@@ -6,7 +6,6 @@ import type { IngestEnvironment } from '@wickstream/shared/environment';
 import type { IngestCounts } from './ingest-counts.ts';
 import type { IngestFlow } from './ingest-flow.ts';
 import type { SocketPool } from './socket-pool.ts';
-import { BUFFER_BYTES_MAX } from './stream-writer.ts';
 import type { VenueFeed } from './venue-feed.ts';
 
 /** The status as JSON. Units: `…Ms` milliseconds; `frames` and the like count from the start. */
@@ -27,7 +26,7 @@ export function describeStatus(environment: IngestEnvironment, flow: IngestFlow)
     redis: { ready: flow.link.isReady(), streams: writer.keys, appendFailures: counts.appendFailures },
     buffer: {
       bytes: writer.bytes(),
-      bytesMax: BUFFER_BYTES_MAX,
+      bytesMax: environment.bufferBytesMax,
       shards: writer.shards.map((shard, index) => ({ shard: index, lines: shard.lines(), entries: shard.entries() })),
     },
     frames: counts.frames,

@@ -90,7 +90,11 @@ export function createIntake(options: IntakeOptions): Intake {
     if (count === undefined) return;
     count.frames++;
     count.lastFrameMs = performance.now();
-    if (tick.kind === 'trade') count.lastTradeMs = count.lastFrameMs;
+    if (tick.kind === 'quote') count.lastQuoteMs = count.lastFrameMs;
+    if (tick.kind === 'trade') {
+      count.lastTradeMs = count.lastFrameMs;
+      count.lastTradeId = Math.max(count.lastTradeId, tick.lastId);
+    }
     writer.writeTick(tick);
   };
 

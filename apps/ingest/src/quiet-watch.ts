@@ -14,15 +14,21 @@ export const QUIET_ASK_MAX_MS = 600_000;
 export type QuietWatchOptions = {
   readonly symbols: ReadonlyMap<string, SymbolCount>;
   readonly ask: (symbol: string) => void;
+  /** The symbol that was asked about has newer trades than its stream brought. */
+  readonly onLost: (symbol: string) => void;
   readonly quietMs: number;
 };
 
 /** The watch. */
-export type QuietWatch = { close(): void };
+export type QuietWatch = {
+  /** Takes the venue's newest trade of any symbol. */
+  answered(symbol: string, id: number): void;
+  close(): void;
+};
 
 /** Starts the watch. Order: the symbol that has waited longest for a question is asked first; the waits of one symbol double. */
 export function createQuietWatch(options: QuietWatchOptions): QuietWatch {
-  const asked = new Map<string, { atMs: number; lastTradeMs: number; waitMs: number }>();
+  const asked = new Map<string, Asked>();
   const timer = setInterval(
     () => {
       const symbol = nextQuiet(options, asked, performance.now());
@@ -30,7 +36,14 @@ export function createQuietWatch(options: QuietWatchOptions): QuietWatch {
     },
     Math.min(QUIET_ASK_EVERY_MS, options.quietMs),
   );
-  return { close: () => clearInterval(timer) };
+  return {
+    answered: (symbol, id) => {
+      const count = options.symbols.get(symbol);
+      const isQuiet = count !== undefined && asked.get(symbol)?.lastTradeMs === count.lastTradeMs;
+      if (isQuiet && count.lastTradeId >= 0 && id > count.lastTradeId) options.onLost(symbol);
+    },
+    close: () => clearInterval(timer),
+  };
 }
 
 type Asked = { atMs: number; lastTradeMs: number; waitMs: number };

@@ -26,6 +26,8 @@ export type SocketPool = {
   setSymbols(symbols: readonly string[]): void;
   setPaused(paused: boolean): void;
   handOver(): void;
+  /** Replaces the connection that carries a symbol. */
+  renew(symbol: string): void;
   slots(): readonly SocketSlot[];
   /** Closes every connection and reports the silence of each symbol. */
   close(): void;
@@ -105,6 +107,9 @@ export function createSocketPool(options: SocketPoolOptions): SocketPool {
     },
     handOver: () => {
       for (const slot of slots()) slot.handOver();
+    },
+    renew: (symbol) => {
+      for (const [slot, held] of symbolsOf) if (held.has(symbol)) slot.handOver();
     },
     close: () => {
       for (const slot of slots()) slot.close();

@@ -11,6 +11,12 @@ export const HANDOVER_SPREAD_SHARE = 0.02;
 /** Connections of one slot at any time: the one in use, its replacement, and one more when that one is cut too. */
 export const SOCKETS_PER_SLOT_MAX = 3;
 
+/**
+ * How long a replaced connection stays beside its successor: what the venue sent before the new one opened may still be on its way on the
+ * old one. Units: ms.
+ */
+export const HANDOVER_OVERLAP_MS = 1000;
+
 /** A venue's Retry-After is obeyed up to this. Units: ms. */
 export const RETRY_AFTER_MAX_MS = 600_000;
 
@@ -38,6 +44,7 @@ export type SocketSlot = {
 export function createSocketSlot(options: SocketSlotOptions, first: readonly string[]): SocketSlot {
   const sockets = new Set<StreamSocket>();
   const retiring = new Set<StreamSocket>();
+  const leaving = new Set<StreamSocket>();
   let streams = first;
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -64,7 +71,13 @@ export function createSocketSlot(options: SocketSlotOptions, first: readonly str
     // It worked: should it be lost, the next one is tried at once, and only the gate bounds how often.
     failures = 0;
     if (retiring.has(socket)) return;
-    for (const old of [...retiring]) old.close('handover');
+    for (const old of retiring) leave(old);
+  };
+
+  const leave = (old: StreamSocket): void => {
+    if (leaving.has(old)) return;
+    leaving.add(old);
+    setTimeout(() => sockets.has(old) && old.close('handover'), HANDOVER_OVERLAP_MS);
   };
 
   const retire = (socket: StreamSocket): void => {
@@ -76,6 +89,7 @@ export function createSocketSlot(options: SocketSlotOptions, first: readonly str
   const onEnd = (socket: StreamSocket, reason: EndReason, retryAfterMs: number): void => {
     sockets.delete(socket);
     retiring.delete(socket);
+    leaving.delete(socket);
     options.onEnd(socket, reason);
     ensure(Math.max(backoffMs(failures), Math.min(retryAfterMs, RETRY_AFTER_MAX_MS)));
     if (reason !== 'handover') failures++;

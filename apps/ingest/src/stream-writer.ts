@@ -12,15 +12,16 @@ import type { RedisLink } from './redis-link.ts';
 import { createRefusalLimiter } from './refusal-limiter.ts';
 import { createShardWriter, type ShardWriter } from './shard-writer.ts';
 
-/** Most that waits for Redis over all shards; live, the oldest quarter is shed then. Units: bytes. The writes on their way come on top, at most 4 MiB a shard. */
-export const BUFFER_BYTES_MAX = 64 * 1024 * 1024;
-
 /** How much of a shard's waiting bytes stays when it is shed. */
 export const SHED_KEPT_SHARE = 0.75;
 
 const CHECK_EVERY_LINES = 256;
 
-/** What the writer is given. Order: `onShed` runs once per symbol and channel that lost ticks. */
+/**
+ * What the writer is given. Order: `onShed` runs once per symbol and channel that lost ticks.
+ * Limits: `bufferBytesMax` wait for Redis over all shards; live, the oldest quarter is shed then. The writes on their way come on top, at
+ * most 4 MiB a shard.
+ */
 export type StreamWriterOptions = {
   readonly link: RedisLink;
   readonly clock: FeedClock;
@@ -30,7 +31,7 @@ export type StreamWriterOptions = {
   readonly boot: number;
   readonly prefix: string;
   readonly shards: number;
-  readonly bufferBytesMax?: number;
+  readonly bufferBytesMax: number;
   readonly onShed: (pair: ShedPair) => void;
   readonly onFailure: (shard: number, error: Error) => void;
 };
@@ -54,10 +55,10 @@ export type StreamWriter = {
   close(): void;
 };
 
-/** Creates the writers of all shards. Limits: BUFFER_BYTES_MAX. */
+/** Creates the writers of all shards. Limits: `bufferBytesMax`. */
 export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   const { link, clock, venue } = options;
-  const bufferBytesMax = options.bufferBytesMax ?? BUFFER_BYTES_MAX;
+  const { bufferBytesMax } = options;
   const keys = Array.from({ length: options.shards }, (_, shard) => shardKeys(options.prefix, shard).ticks);
   const shards = keys.map((key, shard) =>
     createShardWriter({

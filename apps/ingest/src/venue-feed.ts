@@ -19,6 +19,9 @@ export const SYMBOLS_MAX = 2000;
 /** How long frames of a removed symbol are still read, to be dropped without a quarantine record. Units: ms. */
 export const LEAVE_MS = 30_000;
 
+/** A lost symbol whose last quote is as old as this has lost its quotes too. Units: ms. */
+export const LOST_QUOTES_MS = 1000;
+
 /** What became of a request to add a symbol. */
 export type AddResult = 'added' | 'known' | 'invalid' | 'unknown' | 'too_many';
 
@@ -53,19 +56,23 @@ export type VenueFeed = {
   takeListening(controls: readonly Control[]): void;
   /** Asks for the newest trade of every symbol, as after each connect, or of the symbols given. */
   requestHeads(symbols?: readonly string[]): void;
+  /** A stream that the venue lists brings nothing: says that the symbol's quotes are not heard either, and replaces its connection. */
+  takeLost(symbol: string): void;
 };
 
 /** Creates a stopped feed. Limits: SYMBOLS_MAX. */
 export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
   const { adapter, channels, streams, writer, counts, pool, clock, log } = options;
   const symbols = new Set<string>();
+  const hasQuotes = channels.includes('bookTicker');
   const hasTrades = channels.some((channel) => KIND_OF_CHANNEL[channel] === 'trade');
   let running = false;
 
   const include = (symbol: string): void => {
     symbols.add(symbol);
     const nowMs = performance.now();
-    counts.symbols.set(symbol, { frames: 0, lastFrameMs: nowMs, lastTradeMs: nowMs });
+    const times = { lastFrameMs: nowMs, lastTradeMs: nowMs, lastQuoteMs: nowMs };
+    counts.symbols.set(symbol, { frames: 0, ...times, lastTradeId: -1 });
     for (const channel of channels) streams.set(adapter.streamName({ symbol, channel }), { symbol, channel });
   };
 
@@ -123,6 +130,19 @@ export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
     log.info({ listen: count('listen'), silence: count('silence') }, 'listening changed');
   };
 
+  const takeLost = (symbol: string): void => {
+    const count = counts.symbols.get(symbol);
+    if (count === undefined || !running) return;
+    const agoMs = performance.now() - count.lastQuoteMs;
+    // Its next quote ends that time. Where quotes flow on, only the stream of trades is lost, and the newest id says what is missing.
+    if (hasQuotes && agoMs >= LOST_QUOTES_MS) {
+      const tsUs = Math.round(clock.nowUs() - agoMs * 1000);
+      writer.writeControl({ kind: 'silence', symbol, channel: 'quote', tsUs });
+    }
+    pool.renew(symbol);
+    log.warn({ symbol }, 'the venue traded, but its stream brought nothing; the connection is replaced');
+  };
+
   for (const symbol of options.symbols) include(symbol);
   return {
     start: () => {
@@ -143,6 +163,7 @@ export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
     addSymbol,
     removeSymbol,
     takeListening,
+    takeLost,
     requestHeads: (wanted = [...symbols]) => askHeads(wanted),
   };
 }

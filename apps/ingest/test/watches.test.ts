@@ -4,23 +4,24 @@
  */
 import { decodeHeader } from '@wickstream/shared/entry-codec';
 import { expect, test, vi } from 'vitest';
-import { nextQuiet, QUIET_ASK_MAX_MS } from '../src/quiet-watch.ts';
+import { createQuietWatch, nextQuiet, QUIET_ASK_MAX_MS } from '../src/quiet-watch.ts';
 import type { StreamEntry } from '../src/redis-link.ts';
 import { createShardWriter } from '../src/shard-writer.ts';
 import { createStreamLimit } from '../src/stream-limit.ts';
 
+const countAt = (ms: number) => ({ frames: 1, lastFrameMs: ms, lastTradeMs: ms, lastQuoteMs: ms, lastTradeId: 1 });
 const line = (n: number) => ({ text: `t${n}`, kind: 'trade' as const, symbol: 'A', ticks: 1, clockUs: n });
 
 test('a quiet symbol is asked for, less and less often, until a trade comes', () => {
   const asked = new Map();
   const symbols = new Map([
-    ['A', { frames: 0, lastFrameMs: 0, lastTradeMs: 0 }],
-    ['B', { frames: 0, lastFrameMs: 0, lastTradeMs: 10 }],
+    ['A', countAt(0)],
+    ['B', countAt(10)],
   ]);
   const next = (nowMs: number) => nextQuiet({ symbols, quietMs: 100 }, asked, nowMs);
   expect(next(99)).toBeUndefined();
   expect([next(120), next(120), next(120)]).toEqual(['A', 'B', undefined]);
-  symbols.set('B', { frames: 1, lastFrameMs: 125, lastTradeMs: 125 });
+  symbols.set('B', countAt(125));
   expect([next(219), next(220), next(224), next(225)]).toEqual([undefined, 'A', undefined, 'B']);
   symbols.delete('B');
   const asksOfA: number[] = [];
@@ -29,6 +30,28 @@ test('a quiet symbol is asked for, less and less often, until a trade comes', ()
   expect(waits.toSorted((a, b) => a - b)).toEqual(waits);
   expect(waits.at(-1)).toBeGreaterThanOrEqual(QUIET_ASK_MAX_MS);
   expect(waits.at(-1)).toBeLessThan(QUIET_ASK_MAX_MS + 1001);
+});
+
+test('a quiet symbol of which the venue has newer trades is lost; one that it has not is only quiet', () => {
+  vi.useFakeTimers();
+  const symbols = new Map([['A', { ...countAt(performance.now()), lastTradeId: 7 }]]);
+  const lost: string[] = [];
+  let asks = 0;
+  const ask = () => asks++;
+  const watch = createQuietWatch({ symbols, ask, onLost: (symbol) => lost.push(symbol), quietMs: 100 });
+  watch.answered('A', 9);
+  vi.advanceTimersByTime(150);
+  expect(asks).toBe(1);
+  watch.answered('A', 7);
+  watch.answered('B', 9);
+  expect(lost).toEqual([]);
+  watch.answered('A', 8);
+  expect(lost).toEqual(['A']);
+  symbols.set('A', { ...countAt(performance.now()), lastTradeId: 8 });
+  watch.answered('A', 9);
+  watch.close();
+  vi.useRealTimers();
+  expect(lost).toEqual(['A']);
 });
 
 test('a held shard writes nothing, and everything in order once it is let go', async () => {

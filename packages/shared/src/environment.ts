@@ -51,7 +51,7 @@ export function readDatabaseUrl(env: Variables = process.env): string {
 
 /**
  * What ingest needs. Shape: `producer` tells ingests of one venue apart and stays the same over restarts; `failPoint` is for tests.
- * Units: `…Ms` milliseconds; `streamUnreadMax` entries of a shard.
+ * Units: `…Ms` milliseconds; `streamUnreadMax` entries of a shard; `bufferBytesMax` bytes.
  */
 export type IngestEnvironment = CommonEnvironment & {
   readonly port: number;
@@ -66,6 +66,7 @@ export type IngestEnvironment = CommonEnvironment & {
   readonly silenceMaxMs: number;
   readonly quietAskMs: number;
   readonly streamUnreadMax: number;
+  readonly bufferBytesMax: number;
   readonly failPoint: string;
 };
 
@@ -85,6 +86,7 @@ export function readIngest(env: Variables = process.env): IngestEnvironment {
     silenceMaxMs: integer(env, 'SILENCE_MAX_S', 60, 1, 3_600) * 1000,
     quietAskMs: integer(env, 'QUIET_ASK_S', 30, 1, 3_600) * 1000,
     streamUnreadMax: integer(env, 'STREAM_UNREAD_MAX', 1_000_000, 1, 1_000_000_000),
+    bufferBytesMax: integer(env, 'INGEST_BUFFER_BYTES_MAX', 67_108_864, 65_536, 4_294_967_296),
     failPoint: text(env, 'WICK_FAILPOINT', ''),
   };
 }
@@ -102,7 +104,7 @@ export function readRetention(env: Variables): Retention {
   return days === 0 ? { tradesDays: null, quotesDays: null } : { tradesDays: days, quotesDays: days };
 }
 
-/** What an aggregator needs. */
+/** What an aggregator needs. Units: `reportAtMinutes` of the UTC day. */
 export type AggregatorEnvironment = CommonEnvironment & {
   readonly port: number;
   readonly redisUrl: string;
@@ -110,6 +112,7 @@ export type AggregatorEnvironment = CommonEnvironment & {
   readonly restUrl: string;
   readonly backfillHours: number;
   readonly retention: Retention;
+  readonly reportAtMinutes: number;
   readonly failPoint: string;
 };
 
@@ -123,6 +126,7 @@ export function readAggregator(env: Variables = process.env): AggregatorEnvironm
     restUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
     backfillHours: integer(env, 'BACKFILL_HOURS', 1, 0, 48),
     retention: readRetention(env),
+    reportAtMinutes: minutesOf('REPORT_AT', text(env, 'REPORT_AT', '07:00')),
     failPoint: text(env, 'WICK_FAILPOINT', ''),
   };
 }
@@ -162,7 +166,7 @@ export function readApi(env: Variables = process.env): ApiEnvironment {
   };
 }
 
-/** What the simulated exchange needs. Units: `rate` in trades per minute and symbol (quotes come on top); `clockScale` in simulated per real time. */
+/** What the simulated exchange needs. Units: `rate` in trades per minute and symbol (quotes come on top); `clockScale` in simulated per real time; `clockOffsetMs` the market's clock minus this machine's. */
 export type ExchangeEnvironment = {
   readonly host: string;
   readonly port: number;
@@ -175,6 +179,7 @@ export type ExchangeEnvironment = {
   readonly replaySpeed: number | 'max';
   readonly replaySymbol: string | undefined;
   readonly clockScale: number;
+  readonly clockOffsetMs: number;
 };
 
 /** Reads the simulated exchange's environment. Errors: EnvironmentError. */
@@ -196,6 +201,7 @@ export function readExchange(env: Variables = process.env): ExchangeEnvironment 
     replaySpeed: speed === 'max' ? 'max' : decimal('EXCHANGE_REPLAY_SPEED', speed),
     replaySymbol: optional(env, 'EXCHANGE_REPLAY_SYMBOL'),
     clockScale: decimal('EXCHANGE_CLOCK_SCALE', text(env, 'EXCHANGE_CLOCK_SCALE', '1')),
+    clockOffsetMs: offset('EXCHANGE_CLOCK_OFFSET_S', text(env, 'EXCHANGE_CLOCK_OFFSET_S', '0')) * 1000,
   };
 }
 
@@ -238,6 +244,18 @@ function decimal(name: string, value: string): number {
     throw new EnvironmentError(`${name} must be a number above zero; got "${value}"`);
   }
   return number;
+}
+
+function minutesOf(name: string, value: string): number {
+  const [, hour, minute] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(value) ?? [];
+  if (hour === undefined)
+    throw new EnvironmentError(`${name} must be a time of the UTC day such as 07:00; got "${value}"`);
+  return Number(hour) * 60 + Number(minute);
+}
+
+function offset(name: string, value: string): number {
+  if (/^-?\d{1,9}$/.test(value)) return Number(value);
+  throw new EnvironmentError(`${name} must be a whole number of seconds, ahead or, below zero, behind; got "${value}"`);
 }
 
 function list(env: Variables, name: string, fallback: string): string[] {
