@@ -14,6 +14,7 @@ import { lagOf, type ShardStatus, watchBacklogs } from './aggregator-status.ts';
 import { withDeadline } from './deadline.ts';
 import { createFailPoint } from './fail-point.ts';
 import { createJobMetrics } from './job-metrics.ts';
+import { createJobRuns } from './job-runs.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
 import { createMetrics } from './metrics.ts';
 import { createRedisClient, whenReady } from './redis-client.ts';
@@ -22,6 +23,7 @@ import { startRepair } from './repair.ts';
 import { createShardCounters, type ShardCounters } from './shard-counters.ts';
 import { type ShardRunner, startShardRunner } from './shard-runner.ts';
 import { connect, createStore } from './store.ts';
+import { startUpkeep } from './upkeep.ts';
 
 /** How long a start waits for Redis and the database. Units: ms. */
 export const START_DEADLINE_MS = 20_000;
@@ -87,9 +89,10 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
 
   const leases = createLeaseKeeper({ redis: commands, prefix, shards, member, log, onGain, onLoss });
   const backlogs = watchBacklogs(commands, prefix, () => [...runners.keys()]);
-  const onJobEnd = createJobMetrics(metrics.registry);
-  const refresher = startRefresher(databaseUrl, environment.retention, log, onJobEnd);
-  const repair = startRepair({ environment, redis: commands, member, registry: metrics.registry, onJobEnd, log });
+  const runs = createJobRuns(databaseUrl, member, createJobMetrics(metrics.registry), log);
+  const refresher = startRefresher(databaseUrl, environment.retention, log, runs);
+  const repair = startRepair({ environment, redis: commands, member, registry: metrics.registry, runs, log });
+  const upkeep = startUpkeep(environment, runs, log);
 
   const shardStatuses = (): ShardStatus[] =>
     counters().map((one) => {
@@ -131,9 +134,10 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
   return {
     http,
     close: async () => {
-      await Promise.all([repair.close(), leases.close()]);
+      await Promise.all([repair.close(), upkeep.close(), leases.close()]);
       backlogs.close();
       await Promise.all([refresher.close(), store.close(), http.close()]);
+      await runs.close();
       commands.disconnect();
     },
   };

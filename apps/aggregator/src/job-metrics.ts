@@ -4,8 +4,8 @@
  */
 import { Counter, type Registry } from 'prom-client';
 
-/** Jobs of an aggregator: bars materialised, old ticks dropped, gaps swept. */
-export const JOB_NAMES = ['refresh', 'retire', 'sweep'] as const;
+/** Jobs of an aggregator: bars materialised, old ticks dropped, gaps swept, chunks compressed, the day reported. */
+export const JOB_NAMES = ['refresh', 'retire', 'sweep', 'compress', 'report'] as const;
 
 /** One of JOB_NAMES. */
 export type JobName = (typeof JOB_NAMES)[number];

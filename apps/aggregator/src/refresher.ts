@@ -5,7 +5,7 @@
 import type { Retention } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
 import { withDeadline } from './deadline.ts';
-import type { JobListener, JobName } from './job-metrics.ts';
+import { type JobRuns, unkeptRuns } from './job-runs.ts';
 import { connect } from './store.ts';
 
 /** How often bars are materialised. Units: ms. */
@@ -20,38 +20,45 @@ export const RETIRE_EVERY_MS = 3_600_000;
 /** The refresher of an aggregator. */
 export type Refresher = { close(): Promise<void> };
 
-/** Starts refreshing; `onEnd` is told how each run ended. Limits: one call at a time; the next begins REFRESH_EVERY_MS after the last has ended. */
+/** Starts refreshing; `runs` keeps how each run ended. Limits: one call at a time; the next begins REFRESH_EVERY_MS after the last has ended. */
 export function startRefresher(
   url: string,
   retention: Retention,
   log: Logger,
-  onEnd: JobListener = () => undefined,
+  runs: Pick<JobRuns, 'run'> = unkeptRuns,
 ): Refresher {
   let sql = connect(url, undefined, 1);
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   let retiredAtMs = Number.NEGATIVE_INFINITY;
 
+  // What is cut off by the end of this process has not failed.
+  const unlessClosed = (error: unknown): void => {
+    if (!closed) throw error;
+  };
+  const inTime = (call: Promise<unknown>, what: string) =>
+    withDeadline(call, REFRESH_DEADLINE_MS, what).then(() => undefined, unlessClosed);
+
   // Bars stay for ever: only what is materialised already is dropped.
   const retire = async (): Promise<void> => {
     const { tradesDays, quotesDays } = retention;
     if ((tradesDays === null && quotesDays === null) || performance.now() - retiredAtMs < RETIRE_EVERY_MS) return;
-    const call = sql`call public.retire_ticks(${daysOf(tradesDays)}::interval, ${daysOf(quotesDays)}::interval)`;
-    await withDeadline(call, REFRESH_DEADLINE_MS, 'retire_ticks');
+    await runs.run('retire', { nextRunAtMs: () => Date.now() + RETIRE_EVERY_MS }, () =>
+      inTime(
+        sql`call public.retire_ticks(${daysOf(tradesDays)}::interval, ${daysOf(quotesDays)}::interval)`,
+        'retire_ticks',
+      ),
+    );
     retiredAtMs = performance.now();
-    onEnd('retire', 'ok');
   };
 
   const refresh = async (): Promise<void> => {
-    let job: JobName = 'refresh';
     try {
-      await withDeadline(sql.unsafe('call public.refresh_bars()'), REFRESH_DEADLINE_MS, 'refresh_bars');
-      onEnd('refresh', 'ok');
-      job = 'retire';
-      await retire();
+      await runs.run('refresh', { nextRunAtMs: () => Date.now() + REFRESH_EVERY_MS }, () =>
+        inTime(sql.unsafe('call public.refresh_bars()'), 'refresh_bars'),
+      );
+      if (!closed) await retire();
     } catch (error) {
-      if (closed) return;
-      onEnd(job, 'failed');
       log.warn({ err: error }, 'bars could not be refreshed');
       void sql.end({ timeout: 0 }).catch(() => undefined);
       sql = connect(url, undefined, 1);

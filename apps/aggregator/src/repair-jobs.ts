@@ -5,7 +5,7 @@
 import type { Logger } from '@wickstream/shared/log';
 import { Queue, Worker } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
-import type { JobListener } from './job-metrics.ts';
+import { type JobRuns, unkeptRuns } from './job-runs.ts';
 
 /** How often a sweep begins, at most. Units: ms. */
 export const SWEEP_EVERY_MS = 1_000;
@@ -25,20 +25,21 @@ export const QUEUE_NAME = '{repair}';
 /** The schedule of an aggregator. */
 export type RepairJobs = { close(): Promise<void> };
 
-/** Starts to schedule and to work; `onEnd` is told how each sweep ended. Limits: one sweep at a time over all aggregators; the last 10 done and 20 failed jobs are kept. */
+/** Starts to schedule and to work; `runs` keeps how each sweep ended. Limits: one sweep at a time over all aggregators; the last 10 done and 20 failed jobs are kept. */
 export function startRepairJobs(
   redisUrl: string,
   prefix: string,
   sweep: () => Promise<void>,
   log: Logger,
-  onEnd: JobListener = () => undefined,
+  runs: Pick<JobRuns, 'run'> = unkeptRuns,
 ): RepairJobs {
   const connection = connectForJobs(redisUrl);
   const onError = (error: Error) => log.debug({ err: error }, 'jobs');
   connection.on('error', onError);
   const place = { connection, prefix: `${prefix}jobs` };
   const queue = new Queue(QUEUE_NAME, place);
-  const worker = new Worker(QUEUE_NAME, sweep, {
+  const plan = { nextRunAtMs: () => Date.now() + SWEEP_EVERY_MS };
+  const worker = new Worker(QUEUE_NAME, () => runs.run('sweep', plan, sweep), {
     ...place,
     concurrency: 1,
     lockDuration: LOCK_MS,
@@ -49,11 +50,7 @@ export function startRepairJobs(
   });
   queue.on('error', onError);
   worker.on('error', onError);
-  worker.on('completed', () => onEnd('sweep', 'ok'));
-  worker.on('failed', (_, error) => {
-    onEnd('sweep', 'failed');
-    log.warn({ err: error }, 'a sweep of gaps failed');
-  });
+  worker.on('failed', (_, error) => log.warn({ err: error }, 'a sweep of gaps failed'));
 
   const schedule = async (): Promise<void> => {
     try {
@@ -80,8 +77,8 @@ export function startRepairJobs(
   };
 }
 
-// BullMQ demands that commands wait for the connection instead of failing.
-function connectForJobs(url: string): Redis | Cluster {
+/** Opens a connection for BullMQ, which demands that commands wait for the connection instead of failing. */
+export function connectForJobs(url: string): Redis | Cluster {
   const parsed = new URL(url);
   const isCluster = parsed.searchParams.get('cluster') === 'true';
   parsed.searchParams.delete('cluster');

@@ -6,7 +6,7 @@ import type { AggregatorEnvironment } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
 import type { Registry } from 'prom-client';
 import { createBackfillReader } from './backfill-reader.ts';
-import type { JobListener } from './job-metrics.ts';
+import type { JobRuns } from './job-runs.ts';
 import type { RedisClient } from './redis-client.ts';
 import { startRepairJobs } from './repair-jobs.ts';
 import { createRepairMarks } from './repair-marks.ts';
@@ -24,7 +24,7 @@ export type RepairOptions = {
   readonly redis: RedisClient;
   readonly member: string;
   readonly registry: Registry;
-  readonly onJobEnd: JobListener;
+  readonly runs: JobRuns;
   readonly log: Logger;
 };
 
@@ -32,7 +32,7 @@ export type RepairOptions = {
 export type Repair = { close(): Promise<void> };
 
 /** Starts repair. A recording has no history beyond itself, so a replay has none. */
-export function startRepair({ environment, redis, member, registry, onJobEnd, log }: RepairOptions): Repair {
+export function startRepair({ environment, redis, member, registry, runs, log }: RepairOptions): Repair {
   const { redisUrl, databaseUrl, redisPrefix: prefix, venue, restUrl, backfillHours: hours } = environment;
   if (environment.replay) return { close: async () => undefined };
   const ending = new AbortController();
@@ -54,7 +54,7 @@ export function startRepair({ environment, redis, member, registry, onJobEnd, lo
     ...{ reads, marks, log },
     backfill: hours > 0 ? { reader: createBackfillReader(history, hours), hours } : undefined,
   });
-  const jobs = startRepairJobs(redisUrl, prefix, sweep.run, log, onJobEnd);
+  const jobs = startRepairJobs(redisUrl, prefix, sweep.run, log, runs);
   return {
     close: async () => {
       ending.abort();

@@ -17,6 +17,9 @@ export const TRADES_WEIGHT = 25;
 /** Weight of a page of aggregates. */
 export const AGGREGATES_WEIGHT = 4;
 
+/** Weight of a page of klines. */
+export const KLINES_WEIGHT = 2;
+
 /** An answer that has not come by then is given up. Units: ms. */
 export const HISTORY_DEADLINE_MS = 10_000;
 
@@ -50,6 +53,8 @@ export type VenueHistory = {
   /** Single trades from an id on; the recent ones when `fromId` is null. */
   readTrades(fromId: number | null, context: RowContext): Promise<HistoryPage>;
   readAggregates(from: AggregatesFrom, rows: number, context: RowContext): Promise<HistoryPage>;
+  /** One-minute klines with `fromMs` ≤ open time < `toMs`, at most PAGE_ROWS_MAX, as the venue wrote them. */
+  readKlines(symbol: string, fromMs: number, toMs: number): Promise<unknown[]>;
 };
 
 /** What the reader is given. Shape: `onAnswer` hears each call's name, weight and HTTP status, 0 without an answer. */
@@ -93,6 +98,10 @@ export function createVenueHistory({ baseUrl, budget, signal, onAnswer }: VenueH
       const rows = await get('aggTrades', AGGREGATES_WEIGHT, { symbol: context.symbol, ...place, limit });
       return pageOf(rows.map((row) => readAggregateRow(row, context)));
     },
+    readKlines: (symbol, fromMs, toMs) =>
+      get('klines', KLINES_WEIGHT, {
+        ...{ symbol, interval: '1m', startTime: fromMs, endTime: toMs - 1, limit: PAGE_ROWS_MAX },
+      }),
   };
 }
 

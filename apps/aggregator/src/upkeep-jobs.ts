@@ -1,0 +1,99 @@
+/**
+ * The jobs that run by the clock over all aggregators, by BullMQ: chunks to the column store each hour, the report each day.
+ * It must hold no work of its own, and each of its jobs may run twice: BullMQ promises at least once.
+ */
+import type { Logger } from '@wickstream/shared/log';
+import { Queue, Worker } from 'bullmq';
+import type { JobRuns } from './job-runs.ts';
+import { connectForJobs, LOCK_MS, SCHEDULE_EVERY_MS } from './repair-jobs.ts';
+
+/** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
+export const UPKEEP_QUEUE = '{upkeep}';
+
+/** How often chunks are looked at. Units: ms. */
+export const COMPRESS_EVERY_MS = 3_600_000;
+
+/** How long an end waits for work under way. Units: ms. */
+export const CLOSE_WAIT_MS = 2_000;
+
+/** A job that fails is tried so often, a minute apart at first, then longer. */
+export const ATTEMPTS_MAX = 5;
+
+type UpkeepName = 'compress' | 'report';
+
+/** What the jobs do. */
+export type UpkeepWork = Readonly<Record<UpkeepName, () => Promise<unknown>>>;
+
+/** What upkeep is started with. Units: `reportAtMinutes` of the UTC day. */
+export type UpkeepOptions = {
+  readonly redisUrl: string;
+  readonly prefix: string;
+  readonly reportAtMinutes: number;
+  readonly work: UpkeepWork;
+  readonly runs: JobRuns;
+  readonly log: Logger;
+};
+
+/** The schedule of an aggregator. */
+export type UpkeepJobs = { close(): Promise<void> };
+
+/** Starts to schedule and to work. Limits: one job at a time over all aggregators; the last 20 of each kind are kept. */
+export function startUpkeepJobs(options: UpkeepOptions): UpkeepJobs {
+  const { redisUrl, prefix, reportAtMinutes, work, runs, log } = options;
+  const connection = connectForJobs(redisUrl);
+  const onError = (error: Error) => log.debug({ err: error }, 'upkeep');
+  connection.on('error', onError);
+  const place = { connection, prefix: `${prefix}jobs` };
+  const queue = new Queue(UPKEEP_QUEUE, place);
+  const nextRuns = new Map<string, number>();
+
+  const learnNextRuns = async (): Promise<void> => {
+    for (const { key, next } of await queue.getJobSchedulers()) if (next !== undefined) nextRuns.set(key, next);
+  };
+  const run = async (name: string): Promise<void> => {
+    if (name !== 'compress' && name !== 'report') throw new Error(`there is no job ${name}`);
+    await learnNextRuns().catch(onError);
+    await runs.run(name, { nextRunAtMs: () => nextRuns.get(name) ?? null }, async () => void (await work[name]()));
+  };
+  const worker = new Worker(UPKEEP_QUEUE, ({ name }) => run(name), {
+    ...place,
+    concurrency: 1,
+    lockDuration: LOCK_MS,
+    stalledInterval: LOCK_MS / 2,
+    // A job that was killed half-way is given to another; it is harmless to begin again, so as often as it takes.
+    maxStalledCount: 100,
+    removeOnComplete: { count: 20 },
+    removeOnFail: { count: 20 },
+  });
+  queue.on('error', onError);
+  worker.on('error', onError);
+  worker.on('failed', (job, error) => log.warn({ err: error, job: job?.name }, 'a job failed'));
+
+  const settings = { attempts: ATTEMPTS_MAX, backoff: { type: 'exponential', delay: 60_000 } } as const;
+  const [minute, hour] = [reportAtMinutes % 60, Math.floor(reportAtMinutes / 60)];
+  const schedule = async (): Promise<void> => {
+    try {
+      await queue.setGlobalConcurrency(1);
+      const daily = { pattern: `${minute} ${hour} * * *`, tz: 'UTC' };
+      await queue.upsertJobScheduler('report', daily, { name: 'report', opts: settings });
+      await queue.upsertJobScheduler('compress', { every: COMPRESS_EVERY_MS }, { name: 'compress', opts: settings });
+    } catch (error) {
+      log.debug({ err: error }, 'upkeep could not be scheduled');
+    }
+  };
+  // A machine that slept at seven makes the report when it wakes.
+  const catchUp = () => queue.add('report', {}, settings).catch(onError);
+  void schedule().then(catchUp);
+  const timer = setInterval(() => void schedule(), SCHEDULE_EVERY_MS);
+
+  return {
+    close: async () => {
+      clearInterval(timer);
+      const waitMs = new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref());
+      await Promise.race([worker.close().catch(onError), waitMs]);
+      const ended = Promise.all([worker.close(true), queue.close()]).catch(onError);
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref())]);
+      connection.disconnect();
+    },
+  };
+}
