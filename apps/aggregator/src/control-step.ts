@@ -101,6 +101,9 @@ function stepWant(context: StepContext, control: ControlOf<'want'>): void {
   if (symbol.trade === undefined) {
     symbol.trade = emptyLedger(control, header.clockUs);
     addRange(unobserved, Number.NEGATIVE_INFINITY, fromTsUs - 1);
+    // What comes after it is observed only by somebody who listens; without one, nobody knows until `listen` or a trade.
+    const heardUs = lastHeardUs(state.producers.values(), header.venue, listeningKey(control.symbol, 'trade'));
+    markUnobserved(state, batch, symbol, toTsUs + 1, heardUs === undefined ? FOREVER : state.clockUs, ['trade']);
   } else {
     const { firstId, firstTsUs } = symbol.trade;
     enterWanted(symbol.trade, fromId, toId, fromTsUs, toTsUs, header.clockUs);

@@ -67,18 +67,27 @@ export function fillGaps(gaps: GapList, fromId: number, toId: number, tsUs: numb
   splitGaps(gaps, fromId, toId, undefined, (left) => (left ? { toTsUs: tsUs } : { fromTsUs: tsUs }), undefined);
 }
 
-/** Gives the ids from `fromId` to `toId` another state where their gap is in one of `states`. Returns the gaps as they were. */
+/**
+ * Gives the ids from `fromId` to `toId` another state where their gap is in one of `states`. Returns the gaps as they were.
+ * Shape: `times` are those between which the ids are known to lie; they bound what changes and what is left on either side.
+ */
 export function restateGaps(
   gaps: GapList,
   fromId: number,
   toId: number,
   states: readonly GapState[],
   state: GapState,
+  times?: Times,
 ): LedgerGap[] {
-  return splitGaps(gaps, fromId, toId, state, () => ({}), states);
+  const boundsOf = (left: boolean): Bounds => {
+    if (times === undefined) return {};
+    return left ? { toTsUs: times.fromTsUs } : { fromTsUs: times.toTsUs };
+  };
+  return splitGaps(gaps, fromId, toId, state, boundsOf, states, times);
 }
 
 type Bounds = { fromTsUs?: number; toTsUs?: number };
+type Times = { readonly fromTsUs: number; readonly toTsUs: number };
 
 function splitGaps(
   gaps: GapList,
@@ -87,6 +96,7 @@ function splitGaps(
   middleState: GapState | undefined,
   boundsOf: (left: boolean) => Bounds,
   states: readonly GapState[] | undefined,
+  times?: Times,
 ): LedgerGap[] {
   const before: LedgerGap[] = [];
   for (let i = gapIndexFrom(gaps, fromId); ; ) {
@@ -98,7 +108,7 @@ function splitGaps(
     }
     const parts: LedgerGap[] = [];
     if (gap.fromId < fromId) parts.push(bounded({ ...gap, toId: fromId - 1 }, boundsOf(true)));
-    if (middleState !== undefined) parts.push(middleOf(gap, fromId, toId, middleState));
+    if (middleState !== undefined) parts.push(within(middleOf(gap, fromId, toId, middleState), times));
     if (gap.toId > toId) parts.push(bounded({ ...gap, fromId: toId + 1 }, boundsOf(false)));
     before.push(gap);
     place(gaps, i, 1, parts);
@@ -108,6 +118,13 @@ function splitGaps(
 
 function middleOf(gap: LedgerGap, fromId: number, toId: number, state: GapState): LedgerGap {
   return { ...gap, fromId: Math.max(gap.fromId, fromId), toId: Math.min(gap.toId, toId), state };
+}
+
+function within(gap: LedgerGap, times: Times | undefined): LedgerGap {
+  if (times === undefined) return gap;
+  const fromTsUs = Math.max(gap.fromTsUs ?? times.fromTsUs, times.fromTsUs);
+  const toTsUs = Math.min(gap.toTsUs ?? times.toTsUs, times.toTsUs);
+  return fromTsUs <= toTsUs ? { ...gap, fromTsUs, toTsUs } : gap;
 }
 
 // Trade times may run backwards by a little along the ids; a range must not.

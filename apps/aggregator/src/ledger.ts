@@ -161,7 +161,7 @@ export function enterWanted(
   toTsUs: number,
   atUs: number,
 ): void {
-  restateGaps(ledger.gaps, fromId, toId, ['unwanted'], 'open');
+  restateGaps(ledger.gaps, fromId, toId, ['unwanted'], 'open', { fromTsUs, toTsUs });
   if (fromId < ledger.firstId) {
     const edge = ledger.firstId - 1;
     openGap(ledger, toId + 1, edge, toTsUs, ledger.firstTsUs, 'unwanted', atUs);

@@ -112,17 +112,17 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     if (!isWhole) return;
     offset = last.id;
     failPoint('after_commit_before_ack');
-    await settle(collected.ids, last, collected.keepFrom);
+    await settle(collected, last);
   };
 
   // Acknowledging and trimming come after the commit; an error there is a reason to take again like every other.
-  const settle = async (ids: readonly string[], last: StreamEntry, keepFrom: string): Promise<void> => {
+  const settle = async ({ ids, keepFrom, length }: Collected, last: StreamEntry): Promise<void> => {
     await reader.acknowledge(ids);
     if (performance.now() - sweptMs >= SWEEP_EVERY_MS) {
       sweptMs = performance.now();
       await reader.sweep(last.id);
     }
-    await trimmer.committed(last.id, last.h, keepFrom, performance.now());
+    await trimmer.committed(last.id, last.h, keepFrom, length, performance.now());
   };
 
   const pump = (): void => {

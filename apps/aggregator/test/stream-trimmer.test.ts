@@ -2,7 +2,7 @@ import { startRedis, type TestRedis } from '@wickstream/servers/fixture';
 import { ENTRY_FIELDS } from '@wickstream/shared/names';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createRedisClient, type RedisClient, whenReady } from '../src/redis-client.ts';
-import { createStreamTrimmer } from '../src/stream-trimmer.ts';
+import { createStreamTrimmer, KEPT_LENGTH_MAX } from '../src/stream-trimmer.ts';
 
 const KEY = 'ticks:{0}';
 const AFTER_MS = 60_000;
@@ -34,20 +34,30 @@ describe('the trimmer', () => {
   it('removes what was committed long ago, and not the entry committed then', async () => {
     for (const id of ['1-0', '2-0', '3-0', '4-0']) await add(id);
     const trimmer = trimmerOf();
-    await trimmer.committed('2-0', 'h 2-0', '2-0', 0);
+    await trimmer.committed('2-0', 'h 2-0', '2-0', 1, 0);
     expect(await ids()).toEqual(['1-0', '2-0', '3-0', '4-0']);
-    await trimmer.committed('3-0', 'h 3-0', '3-0', AFTER_MS);
+    await trimmer.committed('3-0', 'h 3-0', '3-0', 1, AFTER_MS);
     expect(await ids()).toEqual(['2-0', '3-0', '4-0']);
+  });
+
+  it('removes what is more than Redis shall hold, however young', async () => {
+    for (const id of ['1-0', '2-0', '3-0', '4-0']) await add(id);
+    const trimmer = trimmerOf();
+    await trimmer.committed('2-0', 'h 2-0', '2-0', KEPT_LENGTH_MAX, 0);
+    await trimmer.committed('3-0', 'h 3-0', '3-0', KEPT_LENGTH_MAX - 1, 1);
+    expect(await ids()).toEqual(['1-0', '2-0', '3-0', '4-0']);
+    await trimmer.committed('4-0', 'h 4-0', '4-0', KEPT_LENGTH_MAX, 2);
+    expect(await ids()).toEqual(['3-0', '4-0']);
   });
 
   it('forgets the places of a lost stream that lie above those of the one that replaced it', async () => {
     const trimmer = trimmerOf();
     await add('9000-0');
-    await trimmer.committed('9000-0', 'h 9000-0', '9000-0', 0);
+    await trimmer.committed('9000-0', 'h 9000-0', '9000-0', 1, 0);
     // Redis comes back empty, with a clock that is behind.
     await redis.del(KEY);
     for (const id of ['1-0', '2-0', '3-0']) await add(id);
-    await trimmer.committed('2-0', 'h 2-0', '2-0', AFTER_MS);
+    await trimmer.committed('2-0', 'h 2-0', '2-0', 1, AFTER_MS);
     expect(await ids()).toEqual(['1-0', '2-0', '3-0']);
   });
 });
