@@ -13,7 +13,7 @@ import { startPostgresCluster } from './postgres-cluster.ts';
 import { findPostgresPrograms, type PostgresPrograms } from './postgres-programs.ts';
 import { checkRedis } from './redis-check.ts';
 import { findRedisProgram } from './redis-programs.ts';
-import { startRedisServer } from './redis-server.ts';
+import { redisBytesMax, startRedisServer } from './redis-server.ts';
 import { checkout, hashPath, type ServerFolder } from './server-folder.ts';
 import { installRedis } from './system-packages.ts';
 
@@ -90,6 +90,8 @@ async function redisContainer(choice: ServerChoice): Promise<OpenServer | undefi
       'everysec',
       '--maxmemory-policy',
       'noeviction',
+      '--maxmemory',
+      String(redisBytesMax()),
       '--save',
       '',
     ],

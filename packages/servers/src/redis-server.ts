@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -27,6 +28,7 @@ export type RedisServer = {
 
 const START_DEADLINE_MS = 30_000;
 const START_TRIES = 3;
+const REDIS_BYTES = { least: 256 * 1024 ** 2, most: 4 * 1024 ** 3 };
 
 /** Starts Redis on its data folder, after ending one that was left over there. Errors: rejects with the end of its log. */
 export async function startRedisServer(options: RedisOptions): Promise<RedisServer> {
@@ -47,12 +49,20 @@ export async function startRedisServer(options: RedisOptions): Promise<RedisServ
   }
 }
 
-/** Returns the settings of a Redis that keeps a stream: everything written, nothing evicted. */
+/**
+ * Most memory of a Redis of ours: a quarter of the machine's, from 256 MiB to 4 GiB. Full, it refuses entries, and ingest sheds into gaps
+ * until the aggregators have made room. Units: bytes.
+ */
+export function redisBytesMax(machineBytes: number = totalmem()): number {
+  return Math.round(Math.min(REDIS_BYTES.most, Math.max(REDIS_BYTES.least, machineBytes / 4)));
+}
+
+/** Returns the settings of a Redis that keeps a stream: everything written, nothing evicted, memory bounded. */
 export function redisArguments(port: number, folder: string): string[] {
   return [
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
     ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--maxmemory-policy', 'noeviction'],
-    ...['--loglevel', 'notice', '--tcp-keepalive', '60', '--timeout', '0'],
+    ...['--maxmemory', String(redisBytesMax()), '--loglevel', 'notice', '--tcp-keepalive', '60', '--timeout', '0'],
   ];
 }
 

@@ -8,7 +8,7 @@ import { containerArguments } from '../src/containers.ts';
 import { compareVersions, type PostgresPrograms, parseServerVersion, sortPrograms } from '../src/postgres-programs.ts';
 import { postgresArguments } from '../src/postgres-settings.ts';
 import { parseRedisVersion } from '../src/redis-programs.ts';
-import { redisArguments } from '../src/redis-server.ts';
+import { redisArguments, redisBytesMax } from '../src/redis-server.ts';
 
 describe('programs', () => {
   it('are told by their version line', () => {
@@ -57,6 +57,12 @@ describe('settings', () => {
     expect(text).toContain('--appendonly yes --appendfsync everysec');
     expect(text).toContain('--maxmemory-policy noeviction');
     expect(text).toContain('--bind 127.0.0.1');
+  });
+
+  it('of Redis take a quarter of the memory, from 256 MiB to 4 GiB', () => {
+    const gib = 1024 ** 3;
+    expect(redisArguments(6, '/a folder').join(' ')).toContain(`--maxmemory ${redisBytesMax()} `);
+    expect([gib / 2, 8 * gib, 64 * gib].map((bytes) => redisBytesMax(bytes))).toEqual([gib / 4, 2 * gib, 4 * gib]);
   });
 
   it('of a container publish on the loopback address only', () => {
