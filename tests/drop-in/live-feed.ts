@@ -17,12 +17,14 @@ export type LiveFeed = {
   readonly base: string;
   get<T>(path: string): Promise<T>;
   ask<T>(path: string): Promise<T>;
+  /** Sets a fault of the exchange. */
+  fault(change: Record<string, unknown>): Promise<void>;
   stop(): Promise<void>;
   close(): Promise<void>;
 };
 
-/** Starts everything. Units: `rate` in events a minute and symbol. */
-export async function startLiveFeed(engine: Engine, rate: number): Promise<LiveFeed> {
+/** Starts everything. Units: `rate` in events a minute and symbol; `backfillHours` of history at the start. */
+export async function startLiveFeed(engine: Engine, rate: number, backfillHours = 0): Promise<LiveFeed> {
   const [redis, database] = await Promise.all([startRedis(), createDatabase(engine)]);
   const apps: AppProcess[] = [];
   const start = async (name: AppName, env: Record<string, string>) => {
@@ -48,7 +50,7 @@ export async function startLiveFeed(engine: Engine, rate: number): Promise<LiveF
         BINANCE_WS_URL: exchange.baseUrl.replace('http', 'ws'),
         SYMBOLS: symbols,
       },
-      BACKFILL_HOURS: '0',
+      BACKFILL_HOURS: String(backfillHours),
     };
     const aggregator = await start('aggregator', { ...common, AGGREGATOR_PORT: '0' });
     const ingest = await start('ingest', { ...common, INGEST_PORT: '0' });
@@ -58,6 +60,12 @@ export async function startLiveFeed(engine: Engine, rate: number): Promise<LiveF
       base: api.baseUrl,
       get: (path) => readJson(api.baseUrl + path),
       ask: (path) => readJson(exchange.baseUrl + path),
+      async fault(change) {
+        const headers = { 'content-type': 'application/json' };
+        const request = { method: 'POST', headers, body: JSON.stringify(change) };
+        const answer = await fetch(`${exchange.baseUrl}/exchange/faults`, request);
+        if (!answer.ok) throw new Error(`no such fault: ${await answer.text()}`);
+      },
       async stop() {
         const answer = await fetch(`${api.baseUrl}/v1/feed/stop`, { method: 'POST' });
         if (!answer.ok) throw new Error(`the feed cannot be stopped: ${await answer.text()}`);

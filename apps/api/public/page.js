@@ -1,229 +1,214 @@
 /**
- * The page: wires choices, chart, stream, tables and status.
+ * The page: wires the client to choices, chart, panels, status and control.
  * It must load nothing from elsewhere, and never show a simulated or replayed market without saying so.
  */
+import { createClient } from '/client/client.js';
 import { createCandleChart } from './page-chart.js';
-import { openStream } from './page-stream.js';
+import { createChoices, INTERVALS } from './page-choices.js';
+import { createFeedControl } from './page-control.js';
+import { createShortcuts, createTheme } from './page-keys.js';
+import { clearPanels, showCoverage, showLegend, showTickers, showTrades, wordsOf } from './page-panels.js';
+import { createStatusStrip } from './page-status.js';
+import { announce, find, grouped, percent, wayOf } from './page-text.js';
 
-const INTERVALS = ['1m', '3m', '5m', '15m', '30m', '1h', '4h', '1d', '1w', '1M'];
-const HOPS = ['same', '1m', '5m', '1h'];
-const MINUTES = { m: 1, h: 60, d: 1440, w: 10080 };
 const CANDLES = 300;
-const TRADES = 12;
+const TRADES = 14;
+const WATCHED_MAX = 8;
+const REASONS = { silent: 'feed is silent', lost: 'feed is lost', not_listening: 'not listening' };
 
-const find = (id) => document.getElementById(id);
-const chosen = { symbol: '', interval: '5m', hop: '1m', source: 'trade', ...readHash() };
-const chart = createCandleChart(find('chart'), (candle) => showLegend(candle ?? chart.newest()));
-const stream = openStream({
-  snapshot(candles) {
-    chart.replace(candles);
-    showNewest();
+const client = createClient({ retries: 0 });
+const strip = createStatusStrip();
+const watched = new Map();
+let subscription;
+let isReplay = false;
+let isHovering = false;
+let clockAheadMs = 0;
+
+const chart = createCandleChart(find('chart'), {
+  onHover(candle) {
+    isHovering = candle !== undefined;
+    legend(candle ?? chart.newest());
   },
-  update(candles) {
-    chart.merge(candles);
-    showNewest();
+  onScroll: (atNewest) => {
+    find('live').hidden = atNewest;
   },
-  state: showLink,
-  error: (message) => showLink('lost', message),
 });
+const choices = createChoices(show);
+const theme = createTheme(() => chart.repaint());
+const control = createFeedControl(
+  (action, apiKey) => {
+    const caller = createClient({ apiKey, retries: 0 });
+    return action === 'stop' ? caller.stopFeed() : caller.startFeed();
+  },
+  () => refreshStatus(),
+);
 
-function readHash() {
-  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-}
-
-function minutesOf(text) {
-  return text === '1M' ? 40000 : Number.parseInt(text, 10) * MINUTES[text.at(-1)];
-}
-
-function fill(select, values, current) {
-  select.replaceChildren(
-    ...values.map((value) => new Option(value === 'same' ? 'none' : value, value, false, value === current)),
-  );
-}
-
-function fillHops() {
-  const width = minutesOf(chosen.interval);
-  const hops =
-    chosen.interval === '1M'
-      ? ['same']
-      : HOPS.filter((hop) => hop === 'same' || (minutesOf(hop) < width && width / minutesOf(hop) <= 1440));
-  if (!hops.includes(chosen.hop)) chosen.hop = 'same';
-  fill(find('hop'), hops, chosen.hop);
-}
-
-function show() {
-  fillHops();
-  history.replaceState(null, '', `#${new URLSearchParams(chosen)}`);
-  document.title = `${chosen.symbol} · Wickstream`;
-  find('price-symbol').textContent = chosen.symbol;
-  for (const id of ['trades', 'tickers']) find(id).tBodies[0].replaceChildren();
+function show({ symbol, interval, hop, source }) {
+  subscription?.close();
   chart.replace([]);
-  const { symbol, interval, hop, source } = chosen;
-  stream.show({ symbol, interval, ...(hop === 'same' ? {} : { hop }), source, limit: CANDLES });
-  refreshTables();
+  clearPanels();
+  find('name').textContent = symbol;
+  find('price').textContent = '–';
+  find('change').textContent = '';
+  find('empty').hidden = true;
+  announce(
+    `${symbol}, ${interval} candles${hop === 'same' ? '' : ` every ${hop}`}, ${source === 'mid' ? 'mid quote' : 'trades'}`,
+  );
+  const question = { symbol, interval, source, limit: CANDLES, ...(hop === 'same' ? {} : { hop }) };
+  subscription = client.subscribe(question, {
+    onChange({ kind, changed, candles, sentAt }) {
+      clockAheadMs = sentAt - Date.now();
+      if (kind === 'snapshot') chart.replace(candles);
+      else chart.merge(changed);
+      showNewest();
+    },
+    onState: showLink,
+    onError: (error) => showLink({ state: 'lost', reason: error.message }),
+  });
+  refreshMarket();
+  refreshCoverage();
 }
 
 function showNewest() {
   const newest = chart.newest();
+  const { symbol, interval } = choices.chosen();
   find('empty').hidden = newest !== undefined;
-  showLegend(newest);
+  if (!isHovering) legend(newest);
   if (newest === undefined) return;
-  find('price').textContent = newest.close;
-  document.title = `${newest.close} ${chosen.symbol} · Wickstream`;
-  const percent = (Number(newest.close) / Number(newest.open) - 1) * 100;
-  find('change').textContent = `${percent >= 0 ? '+' : ''}${percent.toFixed(2)} % in ${chosen.interval}`;
-  find('change').dataset.way = percent >= 0 ? 'up' : 'down';
+  const change = Number(newest.close) - Number(newest.open);
+  find('price').textContent = grouped(newest.close);
+  find('price').dataset.way = wayOf(change);
+  find('change').textContent = `${percent((change / Number(newest.open)) * 100)} in ${interval}`;
+  find('change').dataset.way = wayOf(change);
+  document.title = `${grouped(newest.close)} ${symbol} · Wickstream`;
+  const { all, complete } = seen();
+  find('shown').textContent = `${complete} of ${all} complete`;
 }
 
-function showLegend(candle) {
-  const parts = candle === undefined ? [] : legendOf(candle);
-  find('legend').replaceChildren(...parts);
+function seen() {
+  const candles = chart.candles();
+  return { all: candles.length, complete: candles.filter(({ complete }) => complete).length };
 }
 
-function legendOf(candle) {
-  const span = (label, value) => element('span', [label, ' ', element('b', [value])]);
-  const flag = (text, warn) => element('em', [text], warn ? 'warn' : '');
-  return [
-    span('', `${new Date(candle.openTime).toISOString().slice(0, 16).replace('T', ' ')} UTC`),
-    ...['open', 'high', 'low', 'close', 'volume'].map((name) => span(name[0].toUpperCase(), candle[name])),
-    span('trades', String(candle.trades)),
-    flag(candle.closed ? 'closed' : 'running'),
-    ...(candle.complete ? [] : [flag('incomplete', true)]),
-    ...(candle.revision > 0 ? [flag(`revised ${candle.revision}×`)] : []),
-  ];
+function legend(candle) {
+  const closesInMs = candle === undefined || isReplay ? undefined : candle.closeTime - Date.now() - clockAheadMs;
+  showLegend(candle, closesInMs);
 }
 
-function element(name, children, className = '') {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
-function showLink(state, text) {
+function showLink({ state, reason }) {
+  const text = {
+    live: 'live',
+    connecting: 'connecting',
+    stale: REASONS[reason] ?? 'stale',
+    lost: 'connection lost, trying again',
+  }[state];
+  if (find('link-text').textContent === text) return;
   find('link').dataset.state = state;
+  find('link').title = reason ?? '';
   find('link-text').textContent = text;
+  if (state !== 'connecting') announce(text);
 }
 
-async function ask(path) {
-  const answer = await fetch(path);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.error?.message ?? `HTTP ${answer.status}`);
-  return body;
+function watchLast(names) {
+  for (const symbol of names.slice(0, WATCHED_MAX)) {
+    if (watched.has(symbol)) continue;
+    const onChange = ({ candles }) => candles.length > 0 && choices.setLast(symbol, candles.at(-1));
+    watched.set(symbol, client.subscribe({ symbol, interval: '1h', limit: 1 }, { onChange }));
+  }
 }
 
-async function refreshTables() {
-  const symbol = encodeURIComponent(chosen.symbol);
+async function refreshSymbols() {
+  const { symbols } = await client.symbols();
+  const names = symbols.map(({ symbol }) => symbol);
+  find('empty').hidden = names.length > 0 && chart.newest() !== undefined;
+  if (names.length === 0) return;
+  choices.setSymbols(names);
+  watchLast(names);
+}
+
+async function refreshMarket() {
+  const { symbol } = choices.chosen();
   const [trades, hour, day] = await Promise.allSettled([
-    ask(`/v1/trades?symbol=${symbol}&limit=${TRADES}`),
-    ask(`/v1/tickers?symbol=${symbol}&window=1h&limit=1`),
-    ask(`/v1/tickers?symbol=${symbol}&window=1d&limit=1`),
+    client.trades({ symbol, limit: TRADES }),
+    client.tickers({ symbol, window: '1h', limit: 1 }),
+    client.tickers({ symbol, window: '1d', limit: 1 }),
   ]);
-  if (symbol !== encodeURIComponent(chosen.symbol)) return;
+  if (symbol !== choices.chosen().symbol) return;
   if (trades.status === 'fulfilled') showTrades(trades.value.trades);
   showTickers(hour.value?.tickers.at(-1), day.value?.tickers.at(-1));
 }
 
-function showTrades(trades) {
-  const rows = trades
-    .toReversed()
-    .map((trade) =>
-      element('tr', [
-        element('td', [new Date(trade.time).toISOString().slice(11, 23)]),
-        element('td', [trade.price], trade.buyerMaker ? 'down' : 'up'),
-        element('td', [trade.quantity]),
-      ]),
-    );
-  find('trades').tBodies[0].replaceChildren(...rows);
+async function refreshCoverage() {
+  const { symbol } = choices.chosen();
+  const coverage = await client.coverage({ symbol });
+  if (symbol === choices.chosen().symbol) showCoverage(coverage, seen());
 }
 
-function showTickers(hour, day) {
-  const lines = [
-    ['Change', (one) => `${one.priceChangePercent} %`],
-    ['High', (one) => one.highPrice],
-    ['Low', (one) => one.lowPrice],
-    ['Average', (one) => one.weightedAverage],
-    ['Volume', (one) => one.volume],
-    ['Trades', (one) => String(one.totalTrades)],
-  ];
-  const rows = lines.map(([label, read]) =>
-    element(
-      'tr',
-      [label, ...[hour, day].map((one) => (one ? read(one) : '–'))].map((text) => element('td', [text])),
-    ),
-  );
-  find('tickers').tBodies[0].replaceChildren(...rows);
+async function refreshStatus() {
+  const status = await client.status();
+  isReplay = status.replay !== undefined;
+  strip.show(status);
+  control.show(status.flow);
 }
 
-function showStatus(status) {
-  const banner = find('banner');
-  banner.hidden = !status.simulated && !status.replay;
-  if (status.simulated) banner.textContent = 'SIMULATED MARKET: these prices are made up';
-  else if (status.replay) {
-    const clock =
-      status.replay.clock === null
-        ? ''
-        : ` · recorded ${new Date(status.replay.clock).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-    banner.textContent = `REPLAY ${status.replay.state.toUpperCase()}${clock}`;
-  }
-  const number = (value, unit = '') =>
-    value === null || value === undefined ? '–' : `${Math.round(value * 10) / 10}${unit}`;
-  const lag = Math.max(0, ...status.shards.map((shard) => shard.lagMs ?? 0));
-  const facts = [
-    ['Feed', status.feed],
-    [
-      'Database',
-      status.engine === null ? 'does not answer' : `${status.engine.name} ${status.engine.version}`,
-      status.engine === null,
-    ],
-    ['Ticks', number(status.ticksPerSecond, ' /s')],
-    [
-      'Frame to candle',
-      `${number(status.frameToCandleMs.p50, ' ms')} (p99 ${number(status.frameToCandleMs.p99, ' ms')})`,
-    ],
-    ['Shard lag', `${lag} ms`, lag > 5000],
-    [
-      'Open gaps',
-      status.gaps.open === null ? '–' : `${status.gaps.open} (${status.gaps.ids} ids)`,
-      status.gaps.open > 0,
-    ],
-    ['Up', `${Math.floor(status.uptime / 3600)} h ${Math.floor((status.uptime / 60) % 60)} min`],
-  ];
-  const items = facts.map(([label, value, warn]) =>
-    element('div', [element('dt', [label]), element('dd', [value], warn ? 'warn' : '')]),
-  );
-  find('status').replaceChildren(...items);
+function read(by) {
+  const candle = chart.read(by);
+  if (candle === undefined) return;
+  isHovering = true;
+  legend(candle);
+  announce(wordsOf(candle));
 }
 
-async function refreshSymbols() {
-  const { symbols } = await ask('/v1/symbols');
-  const names = symbols.map(({ symbol }) => symbol);
-  if (names.length === 0) return false;
-  const before = chosen.symbol;
-  if (!names.includes(chosen.symbol)) chosen.symbol = names[0];
-  const shown = [...find('symbol').options].map(({ value }) => value).join();
-  if (shown !== names.join()) fill(find('symbol'), names, chosen.symbol);
-  if (before !== chosen.symbol || shown === '') show();
-  return true;
-}
+find('chart').tabIndex = 0;
+find('chart').addEventListener('keydown', (event) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -CANDLES, End: CANDLES }[event.key];
+  if (by === undefined) return;
+  event.preventDefault();
+  read(by);
+});
+find('chart').addEventListener('blur', () => {
+  isHovering = false;
+  chart.stopReading();
+});
+find('live').addEventListener('click', () => chart.toNewest());
 
+createShortcuts([
+  { shown: ['['], keys: ['['], text: 'previous symbol', act: () => choices.step('symbol', -1) },
+  { shown: [']'], keys: [']'], text: 'next symbol', act: () => choices.step('symbol', 1) },
+  {
+    ...{ shown: ['1', '…', '9', '0'], keys: [...'1234567890'], text: `interval: ${INTERVALS.join(', ')}` },
+    act: (key) => choices.choose('interval', INTERVALS[(Number(key) + 9) % 10]),
+  },
+  { shown: ['H'], keys: ['h', 'H'], text: 'next hop', act: () => choices.step('hop', 1) },
+  { shown: ['M'], keys: ['m', 'M'], text: 'trades or mid quote', act: () => choices.step('source', 1) },
+  { shown: ['+'], keys: ['+', '='], text: 'zoom in', act: () => chart.zoom(0.7) },
+  { shown: ['−'], keys: ['-'], text: 'zoom out', act: () => chart.zoom(1.4) },
+  { shown: ['L'], keys: ['l', 'L'], text: 'newest candle', act: () => chart.toNewest() },
+  {
+    shown: ['C'],
+    keys: ['c', 'C'],
+    text: 'to the chart: ← → read candles, Home and End its ends',
+    act: () => find('chart').focus(),
+  },
+  { shown: ['F'], keys: ['f', 'F'], text: 'stop or start the feed', act: () => find('feed').click() },
+  { shown: ['T'], keys: ['t', 'T'], text: 'colours: system, dark, light', act: theme.next },
+  { shown: ['?'], keys: ['?'], text: 'this list', act: () => find('help').click() },
+]);
+
+// Runs again after each end, slower while nobody looks; what fails is tried again.
 function repeat(act, everyMs) {
   const run = () =>
     act()
       .catch(() => undefined)
-      .finally(() => setTimeout(run, document.hidden ? everyMs * 5 : everyMs));
+      .finally(() => setTimeout(run, document.hidden ? everyMs * 8 : everyMs));
   run();
 }
 
-fill(find('interval'), INTERVALS, chosen.interval);
-find('source').value = chosen.source;
-fillHops();
-for (const name of ['symbol', 'interval', 'hop', 'source']) {
-  find(name).addEventListener('change', ({ target }) => {
-    chosen[name] = target.value;
-    show();
-  });
-}
+addEventListener('online', client.hurry);
+document.addEventListener('visibilitychange', () => !document.hidden && client.hurry());
+clearPanels();
 repeat(refreshSymbols, 5000);
-repeat(async () => showStatus(await ask('/v1/status')), 2000);
-repeat(async () => chosen.symbol && refreshTables(), 1500);
+repeat(refreshStatus, 2000);
+repeat(async () => choices.chosen().symbol !== '' && refreshMarket(), 1000);
+repeat(async () => choices.chosen().symbol !== '' && refreshCoverage(), 3000);
+setInterval(() => !isHovering && legend(chart.newest()), 1000);

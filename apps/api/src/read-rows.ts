@@ -66,5 +66,5 @@ export type GapRow = { fromId: number; toId: number; fromTime: number | null; to
 /** A time that was not listened to. Units: ms since the epoch; null means without end. */
 export type UnobservedRow = { channel: string; fromTime: number | null; toTime: number | null };
 
-/** The position of a shard. Units: µs. */
-export type OffsetRow = { shard: number; offset: string | null; clockUs: number | null };
+/** The position of a shard; `batch` counts what was committed. Units: µs. */
+export type OffsetRow = { shard: number; offset: string | null; clockUs: number | null; batch: number };

@@ -4,8 +4,10 @@
  */
 import type { Source } from '@wickstream/shared/bar';
 import type { Candle, UnknownTime } from '@wickstream/shared/candle';
+import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { TickerWindow } from '@wickstream/shared/tick';
 import postgres from 'postgres';
+import { createJobReads } from './job-reads.ts';
 import { BASE_HOURS, type LiveBase, type RawBase, readBase } from './live-base.ts';
 import { type OlderBars, olderBarsKey } from './live-memory.ts';
 import { createQueryGate } from './query-gate.ts';
@@ -27,6 +29,9 @@ import type {
 
 /** The database ends a statement that runs longer. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
+
+/** A connection that was asked and says nothing for so long is half-open: longer than any statement, shorter than the gate's deadline. Units: ms. */
+export const SILENT_MAX_MS = 9_000;
 
 const CONNECTIONS_MAX = 6;
 
@@ -79,6 +84,8 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
   const sql = postgres(url, {
     max: options.connectionsMax ?? CONNECTIONS_MAX,
     onnotice: () => undefined,
+    // Known to the driver, not to its types.
+    ...{ socket: createSocketMaker(SILENT_MAX_MS) },
     connect_timeout: 5,
     idle_timeout: 60,
     backoff: (attempt) => Math.min(0.1 * 2 ** attempt, 1) * (0.75 + Math.random() / 2),
@@ -144,6 +151,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
         `, ${row}total_trades::float8 as "totalTrades"`,
     );
   return {
+    ...createJobReads(sql, gate),
     candles,
     /** Start of the newest bar that begins before a time. Units: µs. */
     barBefore: (name: SeriesName, timeUs: number) => neighbour(name, Number.NEGATIVE_INFINITY, timeUs, true),
@@ -287,7 +295,8 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
     offsets: () =>
       gate(
         () => sql<OffsetRow[]>`
-          select shard, "offset", case when isfinite(clock) then ts_to_us(clock)::float8 end as "clockUs" from shard_offsets order by shard`,
+          select shard, "offset", case when isfinite(clock) then ts_to_us(clock)::float8 end as "clockUs", batch::float8 as batch
+          from shard_offsets order by shard`,
       ).then((rows) => [...rows]),
     /** Open gaps of all symbols: how many, and how many ids they hold. */
     openGaps: () =>

@@ -13,6 +13,10 @@ export const StatusAnswer = Type.Object({
   engine: Type.Union([Type.Object({ name: Type.String(), version: Type.String() }), Type.Null()]),
   version: Type.String(),
   uptime: Type.Integer({ description: 'seconds' }),
+  flow: nullable<string>(
+    'string',
+    'running or stopped, as POST /v1/feed/start and stop left it; null when ingest does not answer',
+  ),
   replay: Type.Optional(
     Type.Object({
       state: enumOf(['playing', 'finished'], 'finished when everything is stored'),
@@ -26,6 +30,7 @@ export const StatusAnswer = Type.Object({
       entries: nullable<number>('integer', 'entries that are not stored, counted up to 1000'),
       owner: nullable<string>('string', 'the aggregator that holds it'),
       clock: nullable<number>('integer', 'time up to which it is known, ms since the epoch'),
+      batch: nullable<number>('integer', 'commits so far; it grows by one with each'),
     }),
   ),
   ticksPerSecond: nullable<number>('number', 'ticks stored a second, over the last 10 s'),

@@ -24,6 +24,7 @@ export type StatusParts = {
   readonly readPositions: (offsets: readonly OffsetRow[]) => Promise<ShardPosition[]>;
   readonly aggregators: readonly Upstream[];
   readonly exchange: Upstream;
+  readonly ingest: Pick<Upstream, 'get'>;
   readonly memory: LiveMemory;
   readonly isSilent: () => boolean;
   readonly clients: () => number;
@@ -51,10 +52,11 @@ export function createStatusReader(parts: StatusParts) {
       }
     };
     engine ??= await attempt('engine', () => parts.reads.engine(), null);
-    const [offsets, gaps, aggregators, exchange] = await Promise.all([
+    const [offsets, gaps, aggregators, ingest, exchange] = await Promise.all([
       attempt<OffsetRow[] | null>('offsets', () => parts.reads.offsets(), null),
       attempt<StatusType['gaps']>('gaps', () => parts.reads.openGaps(), { open: null, ids: null }),
       Promise.all(parts.aggregators.map((one) => attempt(one.name, () => one.get('/status'), {}))),
+      attempt('ingest', () => parts.ingest.get('/healthz'), {} as Record<string, unknown>),
       parts.replay ? attempt('exchange', () => parts.exchange.get('/exchange/replay'), {}) : undefined,
     ]);
     const positions = await attempt(
@@ -69,6 +71,7 @@ export function createStatusReader(parts: StatusParts) {
       simulated: parts.feed === 'simulator',
       ...{ venue: parts.venue, engine, version: parts.version },
       uptime: Math.floor((performance.now() - startedAtMs) / 1000),
+      flow: typeof ingest.state === 'string' ? ingest.state : null,
       ...judged,
       shards: Array.from({ length: parts.shards }, (_, shard) => shardOf(shard, offsets, positions)),
       ticksPerSecond: sumOf(aggregators, 'ticksPerSecond'),
@@ -93,7 +96,7 @@ export function createStatusReader(parts: StatusParts) {
 }
 
 function shardOf(shard: number, offsets: readonly OffsetRow[] | null, positions: readonly ShardPosition[]) {
-  const clockUs = offsets?.find((row) => row.shard === shard)?.clockUs ?? null;
+  const { clockUs = null, batch = null } = offsets?.find((row) => row.shard === shard) ?? {};
   const position = positions.find((one) => one.shard === shard);
   return {
     shard,
@@ -101,6 +104,7 @@ function shardOf(shard: number, offsets: readonly OffsetRow[] | null, positions:
     entries: position?.entries ?? null,
     owner: position?.owner ?? null,
     clock: clockUs === null ? null : Math.floor(clockUs / 1000),
+    batch,
   };
 }
 
