@@ -15,6 +15,7 @@ import { addBinanceRoutes, type BinanceParts } from './routes/binance.ts';
 import { addCandleRoutes } from './routes/candles.ts';
 import { addDocsRoutes, OPENAPI } from './routes/docs.ts';
 import { addFeedRoutes } from './routes/feed.ts';
+import { addJobRoutes } from './routes/jobs.ts';
 import { addPageRoutes } from './routes/page.ts';
 import { addStatusRoutes } from './routes/status.ts';
 import { addStreamRoute } from './routes/stream.ts';
@@ -96,6 +97,7 @@ export async function buildApp(parts: AppParts): Promise<{ app: FastifyInstance;
   addFeedRoutes(app, parts.ingest);
   addBinanceRoutes(app, { ...parts, ...parts.binance });
   addUdfRoutes(app, { ...parts, nowUs: parts.binance.nowUs });
+  addJobRoutes(app, parts.reads, parts.venue);
   addStatusRoutes(app, parts.status, parts.memory);
   return { app, routes };
 }

@@ -31,13 +31,17 @@ export const commandHelp = {
     summary: 'let the feed flow',
     usage: 'start [--json]',
     options: [JSON_OPTION, API_OPTION],
-    notes: ['With API_KEYS set, the first of them is sent. To start everything, use npm start.'],
+    notes: [
+      'With API_KEYS set, API_KEY is sent, else the first plain one of API_KEYS. To start everything, use npm start.',
+    ],
   },
   stop: {
     summary: 'hold the feed; everything else goes on',
     usage: 'stop [--json]',
     options: [JSON_OPTION, API_OPTION],
-    notes: ['With API_KEYS set, the first of them is sent. To stop everything, press Ctrl-C where npm start runs.'],
+    notes: [
+      'With API_KEYS set, API_KEY is sent, else the first plain one of API_KEYS. To stop everything, press Ctrl-C where npm start runs.',
+    ],
   },
   verify: {
     summary: 'our candles against the exchange’s own klines',
@@ -72,7 +76,7 @@ export const commandHelp = {
   export: {
     summary: 'candles or ticks into a file',
     usage:
-      'export --symbol S --what candles|trades|quotes|tickers --from T --to T --out FILE [--interval 1m] [--hop H] [--source trade|mid] [--fill none|flat] [--window 1h|1d] [--format csv] [--json]',
+      'export --symbol S --what candles|trades|quotes|tickers --from T --to T --out FILE [--interval 1m] [--hop H] [--source trade|mid] [--fill none|flat] [--window 1h|1d] [--format csv|parquet] [--json]',
     options: [
       ['--symbol S', 'the symbol, for example BTCUSDT'],
       ['--what W', 'candles (default), trades, quotes or tickers'],
@@ -84,14 +88,14 @@ export const commandHelp = {
       ['--source S', 'of candles: trade (default) or mid'],
       ['--fill F', 'of candles: none (default) or flat'],
       ['--window W', 'of tickers: 1h (default) or 1d'],
-      ['--format F', 'csv'],
+      ['--format F', 'csv or parquet; by default as the file’s name ends, else csv'],
       JSON_OPTION,
       API_OPTION,
     ],
     notes: [
       TIMES,
       'Candles come from the api, ticks from the feed’s database as its role wick_reader. Decimals are exact, times are whole ms (candles) or µs (ticks).',
-      'Parquet is not written; a CSV becomes one with any tool that reads both.',
+      'In Parquet times are UTC timestamps, and prices, quantities and volumes DECIMAL(38, 18), which holds every digit; a row group is 50,000 rows.',
     ],
   },
   import: {
@@ -148,6 +152,32 @@ export const commandHelp = {
       JSON_OPTION,
     ],
     notes: ['There is no retry: a sample is cut and has left its place in the stream.'],
+  },
+  jobs: {
+    summary: 'what runs by itself: last run, next run, outcome, duration',
+    usage: 'jobs [--json]',
+    options: [JSON_OPTION, API_OPTION],
+    exits: ['0 when the last run of every job was good', '1 when one failed'],
+  },
+  report: {
+    summary: 'a day: coverage, differences to the exchange’s klines, what was refused, sizes',
+    usage: 'report [--day D] [--json]',
+    options: [
+      ['--day D', 'a UTC day such as 2026-11-20, by default the newest that has a report'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    exits: ['0 when no candle differs', '1 when one does, or there is no report'],
+    notes: ['The report of a day is made at REPORT_AT (07:00 UTC) of the next, or at the first start after that.'],
+  },
+  keys: {
+    summary: 'a new API key, and the entry for API_KEYS that does not tell it',
+    usage: 'keys new --name N [--scope read|control] [--json]',
+    options: [
+      ['--name N', 'names the key in logs: 1 to 40 letters, digits, dots, dashes or underscores'],
+      ['--scope S', 'read (default), or control, which may also start and stop the feed'],
+      JSON_OPTION,
+    ],
   },
   doctor: {
     summary: 'one look whether everything is healthy, with the mend of what is not',

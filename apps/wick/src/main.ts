@@ -17,7 +17,7 @@ const commands: Record<string, () => Promise<Command>> = {
   test: async () => (await import('./test-command.ts')).runTests,
   check: async () => (await import('./check-command.ts')).runChecks,
   bench: async () => (await import('./bench-command.ts')).runBenches,
-  soak: async () => notYet('npm run soak'),
+  soak: async () => (await import('./soak-command.ts')).runSoak,
   wick: async () => runWick,
 };
 
@@ -32,6 +32,9 @@ const wickCommands: Record<string, () => Promise<Command>> = {
   verify: async () => (await import('./verify-command.ts')).verify,
   export: async () => (await import('./export-command.ts')).runExport,
   quarantine: async () => (await import('./quarantine-command.ts')).runQuarantine,
+  jobs: async () => (await import('./job-commands.ts')).showJobs,
+  report: async () => (await import('./job-commands.ts')).showReport,
+  keys: async () => (await import('./keys-command.ts')).runKeys,
   doctor: async () => (await import('./doctor-command.ts')).runDoctor,
   backfill: async () => (await import('./backfill-command.ts')).runBackfill,
   import: async () => (await import('./import-command.ts')).runImport,
