@@ -1,12 +1,21 @@
 /**
- * The command `wick export`: candles or ticks of a range into a CSV file.
+ * The command `wick export`: candles or ticks of a range into a CSV or a Parquet file.
  * It must not leave half a file under the name that was asked for.
  */
 import { resolve } from 'node:path';
 import { createApiClient } from './api-client.ts';
 import { type Options, readOptions } from './command-options.ts';
 import { writeCsv } from './csv-file.ts';
-import { candleColumns, type ExportRange, readCandles, readTicks, type TickKind, tickColumns } from './export-rows.ts';
+import {
+  candleColumns,
+  type ExportRange,
+  type Piece,
+  readCandles,
+  readTicks,
+  type TickKind,
+  tickColumns,
+} from './export-rows.ts';
+import { columnOf, writeParquet } from './parquet-file.ts';
 import { withReader } from './reader-session.ts';
 import { findPlace, type RunningPlace } from './running-place.ts';
 import { UsageError } from './usage-error.ts';
@@ -17,21 +26,21 @@ const STATEMENT_TIMEOUT_MS = 1_800_000;
 /** Exports. Shape: prints how many rows went where. Errors: UsageError. */
 export async function runExport(args: string[]): Promise<number> {
   const options = readOptions('export', args);
-  checkFormat(options.text('format') ?? 'csv');
   const what = options.choice('what', ['candles', 'trades', 'quotes', 'tickers']);
   const range = readRange(options);
   const out = resolve(process.env.INIT_CWD ?? process.cwd(), options.required('out'));
+  const write = writerOf(out, options.text('format'));
   const place = await findPlace(options.text('api'));
   const rows =
     what === 'candles'
-      ? await exportCandles(options, place, range, out)
-      : await exportTicks(kindOf(what, options), place, range, out);
+      ? await exportCandles(options, place, range, write)
+      : await exportTicks(kindOf(what, options), place, range, write);
   const said = `${rows} ${what} of ${range.symbol} in ${out}`;
   console.log(options.flag('json') ? JSON.stringify({ ...range, what, rows, file: out }, null, 2) : said);
   return 0;
 }
 
-function exportCandles(options: Options, place: RunningPlace, range: ExportRange, out: string): Promise<number> {
+function exportCandles(options: Options, place: RunningPlace, range: ExportRange, write: Write): Promise<number> {
   const hop = options.text('hop');
   const question = {
     interval: options.text('interval') ?? '1m',
@@ -39,12 +48,12 @@ function exportCandles(options: Options, place: RunningPlace, range: ExportRange
     fill: options.choice('fill', ['none', 'flat']),
     ...(hop === undefined ? {} : { hop }),
   };
-  return writeCsv(out, candleColumns, readCandles(createApiClient(place.apiUrl), range, question));
+  return write(candleColumns, readCandles(createApiClient(place.apiUrl), range, question));
 }
 
-function exportTicks(kind: TickKind, place: RunningPlace, range: ExportRange, out: string): Promise<number> {
+function exportTicks(kind: TickKind, place: RunningPlace, range: ExportRange, write: Write): Promise<number> {
   return withReader(place.databaseUrl, STATEMENT_TIMEOUT_MS, (sql) =>
-    writeCsv(out, tickColumns(kind), readTicks(sql, kind, range)),
+    write(tickColumns(kind), readTicks(sql, kind, range)),
   );
 }
 
@@ -62,13 +71,12 @@ function readRange(options: Options): ExportRange {
   return { symbol, fromMs, toMs };
 }
 
-function checkFormat(format: string): void {
-  if (format === 'csv') return;
-  if (format === 'parquet') {
-    throw new UsageError(
-      'Parquet is not written in this version; export CSV, and make Parquet of it with a tool that reads both.',
-      2,
-    );
-  }
-  throw new UsageError(`--format must be csv; got "${format}".`, 2);
+type Write = (columns: readonly string[], pieces: AsyncIterable<Piece>) => Promise<number>;
+
+function writerOf(out: string, given: string | undefined): Write {
+  const format = given ?? (/\.parquet$/i.test(out) ? 'parquet' : 'csv');
+  if (format === 'csv') return (columns, pieces) => writeCsv(out, columns, pieces);
+  if (format !== 'parquet') throw new UsageError(`--format must be csv or parquet; got "${format}".`, 2);
+  if (/\.gz$/i.test(out)) throw new UsageError('Parquet is compressed inside; name the file without .gz.', 2);
+  return (columns, pieces) => writeParquet(out, columns.map(columnOf), pieces);
 }

@@ -62,12 +62,6 @@ async function runNamed(table: Record<string, () => Promise<Command>>, args: str
   return (await load())(rest);
 }
 
-function notYet(name: string): Command {
-  return async () => {
-    throw new UsageError(`${name} does not exist in this version yet.`, 2);
-  };
-}
-
 try {
   const file = join(checkout, '.env');
   if (existsSync(file)) loadEnvFile(file);
