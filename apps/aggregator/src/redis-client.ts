@@ -19,6 +19,8 @@ export const RECONNECT_MAX_MS = 1_000;
 const CONNECTION = {
   commandTimeout: COMMAND_TIMEOUT_MS,
   connectTimeout: 5_000,
+  // A command that failed by its time-out leaves its connection as it was; a half-open one would fail them all.
+  socketTimeout: COMMAND_TIMEOUT_MS,
   blockingTimeout: COMMAND_TIMEOUT_MS,
   blockingTimeoutGrace: 2 * BLOCK_MS,
   autoResendUnfulfilledCommands: false,

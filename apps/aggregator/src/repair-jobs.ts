@@ -19,6 +19,9 @@ export const LOCK_MS = 10_000;
 /** How long an end waits for a sweep under way. Units: ms. */
 export const CLOSE_WAIT_MS = 2_000;
 
+/** A connection that was asked and says nothing for so long is half-open: BullMQ waits at most ten seconds for a job. Units: ms. */
+export const SILENT_MAX_MS = 12_000;
+
 /** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
 export const QUEUE_NAME = '{repair}';
 
@@ -77,11 +80,13 @@ export function startRepairJobs(
   };
 }
 
+const FOR_JOBS = { maxRetriesPerRequest: null, socketTimeout: SILENT_MAX_MS };
+
 /** Opens a connection for BullMQ, which demands that commands wait for the connection instead of failing. */
 export function connectForJobs(url: string): Redis | Cluster {
   const parsed = new URL(url);
   const isCluster = parsed.searchParams.get('cluster') === 'true';
   parsed.searchParams.delete('cluster');
-  if (!isCluster) return new Redis(parsed.href, { maxRetriesPerRequest: null });
-  return new Cluster([parsed.href], { redisOptions: { maxRetriesPerRequest: null } });
+  if (!isCluster) return new Redis(parsed.href, FOR_JOBS);
+  return new Cluster([parsed.href], { redisOptions: FOR_JOBS });
 }

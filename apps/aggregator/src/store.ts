@@ -3,6 +3,7 @@
  * It must not retry: the caller takes the shard again, which turns an unknown outcome into a known one.
  */
 import type { Bar } from '@wickstream/shared/bar';
+import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { LiveLate } from '@wickstream/shared/live-codec';
 import postgres from 'postgres';
 import type { BarName } from './batch.ts';
@@ -12,6 +13,9 @@ import type { TakenShard } from './taken-shard.ts';
 
 /** The server ends a statement after this; it is below our own deadline, so that a late answer is never a late success. Units: ms. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
+
+/** A connection that was asked and says nothing for so long is half-open: longer than any statement, shorter than our own deadlines. Units: ms. */
+export const SILENT_MAX_MS = 9_000;
 
 /** An answer that has not come by then is given up. Units: ms. */
 export const STORE_DEADLINE_MS = 10_000;
@@ -113,12 +117,13 @@ export function createStore(url: string, shards: number): Store {
   };
 }
 
-/** Connects as a role. Errors: none; the first query reports what is wrong. */
+/** Connects as a role, whose statements are short, or as the owner, whose may be long. Errors: none; the first query reports what is wrong. */
 export function connect(url: string, role: string | undefined, max: number): postgres.Sql {
   return postgres(url, {
     max,
     // Known to the driver, not to its types: a statement never waits behind another one's on the same connection.
     ...{ max_pipeline: 1 },
+    ...(role === undefined ? {} : { socket: createSocketMaker(SILENT_MAX_MS) }),
     fetch_types: false,
     connect_timeout: 5,
     idle_timeout: 0,

@@ -11,6 +11,8 @@ export type RedisConnection = Redis | Cluster;
 export const BLOCK_MS = 1_000;
 
 const BLOCKING_TIMEOUT_MS = 5_000;
+/** A connection that was asked and says nothing for so long is half-open; a blocking read answers sooner. */
+const SILENT_MAX_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 3_000;
 
 /** Whether a Redis URL names a cluster. */
@@ -29,7 +31,7 @@ export function connectRedis(
 ): RedisConnection {
   const limits =
     kind === 'blocking' ? { blockingTimeout: BLOCKING_TIMEOUT_MS } : { commandTimeout: COMMAND_TIMEOUT_MS };
-  const options = { ...limits, connectTimeout: 5_000, maxRetriesPerRequest: 1 };
+  const options = { ...limits, connectTimeout: 5_000, socketTimeout: SILENT_MAX_MS, maxRetriesPerRequest: 1 };
   const connection = isCluster(url)
     ? openCluster(url, options)
     : new Redis(url, { ...options, enableOfflineQueue: false, retryStrategy: pauseMs });
@@ -43,6 +45,7 @@ function pauseMs(attempt: number): number {
 
 type Limits = {
   connectTimeout: number;
+  socketTimeout: number;
   maxRetriesPerRequest: number;
   blockingTimeout?: number;
   commandTimeout?: number;
