@@ -3,6 +3,7 @@
  * It must not retry by itself: order and retries belong to the shard's writer.
  */
 import { AGGREGATOR_GROUP, ENTRY_FIELDS } from '@wickstream/shared/names';
+import { compareStreamIds } from '@wickstream/shared/stream-id';
 import { Cluster, Redis } from 'ioredis';
 
 /** A command that has no reply after this is given up; its entry is sent again. Units: ms. */
@@ -58,13 +59,20 @@ export function createRedisLink(url: string): RedisLink {
     return replies;
   };
 
+  const phantoms = new Map<string, number>();
+
   const unreadEntries = async (key: string): Promise<number> => {
+    const stream = toRecord(await client.xinfo('STREAM', key).catch(ignoreMissingKey));
     const groups = await client.xinfo('GROUPS', key).catch(ignoreMissingKey);
     const group = Array.isArray(groups) ? groups.map(toRecord).find((one) => one.name === AGGREGATOR_GROUP) : undefined;
     const length = await client.xlen(key);
-    if (group === undefined || typeof group.lag !== 'number') return length;
+    if (group === undefined) return length;
     // Redis counts what the group has read, not what it may still read: entries that were read by range and trimmed stay in its lag for ever.
-    return Math.min(Number(group.pending ?? 0) + group.lag, length);
+    const lag = typeof group.lag === 'number' ? group.lag : length;
+    const delivered = String(group['last-delivered-id'] ?? '0-0');
+    const newest = stream['last-generated-id'];
+    if (typeof newest === 'string' && compareStreamIds(delivered, newest) >= 0) phantoms.set(key, lag);
+    return Math.min(Number(group.pending ?? 0) + Math.max(0, lag - (phantoms.get(key) ?? 0)), length);
   };
 
   return {

@@ -87,6 +87,34 @@ test('a cluster carries the streams, several entries a write', async () => {
   await link.close();
 });
 
+test('what was trimmed before the group read it does not count as unread for ever', async () => {
+  rig = await startRig();
+  const link = createRedisLink(rig.redis.url);
+  const ready = Promise.withResolvers<void>();
+  link.onReady(ready.resolve);
+  await ready.promise;
+  const key = 'u:ticks:{0}';
+  const entry = { header: 'h', lines: 'd' };
+  await rig.client.xgroup('CREATE', key, 'aggregators', '0', 'MKSTREAM');
+  const readAll = () => rig.client.xreadgroup('GROUP', 'aggregators', 'c', 'NOACK', 'STREAMS', key, '>');
+  await link.append(
+    key,
+    Array.from({ length: 20 }, () => entry),
+  );
+  expect(await link.unreadEntries(key)).toBe(20);
+  await rig.client.xtrim(key, 'MAXLEN', 5);
+  await readAll();
+  await link.append(
+    key,
+    Array.from({ length: 3 }, () => entry),
+  );
+  await readAll();
+  expect(await link.unreadEntries(key)).toBe(0);
+  await link.append(key, [entry, entry]);
+  expect(await link.unreadEntries(key)).toBe(2);
+  await link.close();
+});
+
 test('at Redis’s memory limit nothing is lost; it goes on when there is room', async () => {
   rig = await startRig();
   await until('listening', listening);
