@@ -57,7 +57,7 @@ async function runEngine(
 async function runOne(
   scenario: Scenario,
   engine: Engine,
-  { form }: BenchOptions,
+  { form, profile }: BenchOptions,
   facts: RunFacts,
   kept: Map<string, Promise<{ close(): Promise<unknown> }>>,
 ): Promise<Row> {
@@ -65,6 +65,7 @@ async function runOne(
   const context: BenchContext = {
     engine,
     form,
+    profile,
     say: (line) => console.log(`  ${line}`),
     closing: (close) => void closers.push(close),
     shared: <T extends { close(): Promise<unknown> }>(key: string, make: () => Promise<T>) => {

@@ -8,12 +8,13 @@ import { checkout } from '@wickstream/servers/server-folder';
 import { ENGINE_NAMES, type EngineName } from './engines.ts';
 import type { Form } from './scenario.ts';
 
-/** What to run. Shape: `only` names benches, all when empty; `folder` gets BENCHMARKS.md and benchmarks.json. */
+/** What to run. Shape: `only` names benches, all when empty; `folder` gets BENCHMARKS.md and benchmarks.json, `profile` CPU profiles of the apps. */
 export type BenchOptions = {
   readonly form: Form;
   readonly only: readonly string[];
   readonly engines: readonly EngineName[];
   readonly folder: string;
+  readonly profile: string | undefined;
 };
 
 /** An argument that cannot be used; the message says the mend. */
@@ -23,7 +24,7 @@ export class OptionError extends Error {
 
 /** Reads the arguments. Errors: OptionError. */
 export function readOptions(args: readonly string[], known: readonly string[]): BenchOptions {
-  const { quick, long, only = [], engine = [], out } = parse(args);
+  const { quick, long, only = [], engine = [], out, profile } = parse(args);
   if (quick && long) throw new OptionError('Give --quick or --long, not both.');
   const names = only.flatMap((one) => one.split(','));
   const unknown = names.find((name) => !known.includes(name));
@@ -34,6 +35,7 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
     only: names,
     engines: engines.length > 0 ? engines : ENGINE_NAMES,
     folder: resolve(out ?? join(checkout, 'docs')),
+    profile: profile === undefined ? undefined : resolve(profile),
   };
 }
 
@@ -47,11 +49,13 @@ function parse(args: readonly string[]) {
         only: { type: 'string', multiple: true },
         engine: { type: 'string', multiple: true },
         out: { type: 'string' },
+        profile: { type: 'string' },
       },
     });
     return values;
   } catch (error) {
-    const usage = 'npm run bench [-- --quick|--long] [--only NAME] [--engine timescaledb|postgresql] [--out FOLDER]';
+    const usage =
+      'npm run bench [-- --quick|--long] [--only NAME] [--engine timescaledb|postgresql] [--out FOLDER] [--profile FOLDER]';
     throw new OptionError(`${error instanceof Error ? error.message : error}\n${usage}`);
   }
 }

@@ -7,16 +7,18 @@ import { type AppProcess, startApp, type TestDatabase, type TestRedis } from '@w
 import { type Child, startChild } from './child.ts';
 import type { ClientsReply, ClientsRequest } from './clients/messages.ts';
 import { cpuMsOf } from './cpu-time.ts';
+import { countFunctions } from './database-profile.ts';
 import { type Engine, freshDatabase, freshRedis } from './engines.ts';
 import type { FeedReply, FeedRequest, FeedSymbol } from './feed/messages.ts';
 
-/** What a pipeline is started with. Shape: `channels` as in CHANNELS; `withApi` starts an api, which only some benches need. */
+/** What a pipeline is started with. Shape: `channels` as in CHANNELS; `withApi` starts an api, which only some benches need; `profile` is a folder for CPU profiles. */
 export type PipelineOptions = {
   readonly engine: Engine;
   readonly symbols: readonly FeedSymbol[];
   readonly channels?: string;
   readonly shards?: number;
   readonly withApi?: boolean;
+  readonly profile?: string | undefined;
 };
 
 /** The sums of the aggregator's metrics. Units: `lagMs` ms of the slowest shard. */
@@ -69,12 +71,14 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     const clients = opened(startChild<ClientsRequest, ClientsReply>('clients/main.ts'));
     const { port } = await feed.next('ready');
     const channels = options.channels ?? 'trade';
+    if (options.profile !== undefined) await countFunctions(database);
     const env = {
       ...{ FEED: 'simulator', REPLAY: '0', REDIS_PREFIX: 'bench:', LOG_LEVEL: 'info', BACKFILL_HOURS: '0' },
       ...{ REDIS_URL: redis.url, DATABASE_URL: database.url, SHARDS: String(shards), CHANNELS: channels },
       SYMBOLS: symbols.map(({ symbol }) => symbol).join(','),
       BINANCE_REST_URL: `http://127.0.0.1:${port}`,
       BINANCE_WS_URL: `ws://127.0.0.1:${port}`,
+      ...(options.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${options.profile}` }),
     };
     const [aggregator, api] = await Promise.all([
       startApp('aggregator', { ...env, AGGREGATOR_PORT: '0' }).then(stopped),

@@ -11,6 +11,8 @@ export type Form = 'quick' | 'default' | 'long';
 export type BenchContext = {
   readonly engine: Engine;
   readonly form: Form;
+  /** Where CPU profiles of the apps go; profiling costs speed. */
+  readonly profile: string | undefined;
   say(line: string): void;
   closing(close: () => Promise<unknown>): void;
   /** Makes something once per engine, for several benches; it is closed at the end of the engine's benches. */
