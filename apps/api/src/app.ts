@@ -5,15 +5,16 @@
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Access, Need } from './access.ts';
-import { ApiError, apiErrorOf, bodyOf } from './api-error.ts';
+import { ApiError, apiErrorOf, bodyOf, invalidParameter } from './api-error.ts';
 import type { CandleAnswers } from './candle-answer.ts';
 import type { LiveMemory } from './live-memory.ts';
 import type { Metrics } from './metrics.ts';
+import { SWAGGER } from './openapi.ts';
 import type { OriginCheck } from './origin-check.ts';
 import type { Reads } from './reads.ts';
 import { addBinanceRoutes, type BinanceParts } from './routes/binance.ts';
 import { addCandleRoutes } from './routes/candles.ts';
-import { addDocsRoutes, OPENAPI } from './routes/docs.ts';
+import { addDocsRoutes } from './routes/docs.ts';
 import { addFeedRoutes } from './routes/feed.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addPageRoutes } from './routes/page.ts';
@@ -85,8 +86,14 @@ export async function buildApp(parts: AppParts): Promise<{ app: FastifyInstance;
     const { access: need = 'read' } = request.routeOptions.config as { access?: Need };
     parts.access.admit(request.raw, need);
   });
+  // The validator takes "Infinity" and 1e400 for integers, and then compares them with no limit.
+  app.addHook('preHandler', async ({ query }) => {
+    for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+      if (typeof value === 'number' && !Number.isFinite(value)) throw invalidParameter(name, `${name} must be finite`);
+    }
+  });
   const routes = listRoutes(app);
-  await app.register(swagger, { openapi: OPENAPI });
+  await app.register(swagger, SWAGGER);
   parts.metrics.attach(app);
   addDocsRoutes(app);
   addPageRoutes(app);
