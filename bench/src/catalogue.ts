@@ -26,5 +26,8 @@ export const catalogue: readonly Scenario[] = [
   read,
   fanOut,
   history,
+  importing,
   size,
+  growth,
+  start,
 ];
