@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import type { CandlesAnswer } from '@wickstream/client/answers';
 import { engines } from '@wickstream/servers/fixture';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type LiveFeed, startLiveFeed, until } from '../drop-in/live-feed.ts';
 import { keepPicture, type Look, type Misdeeds, program, startBrowser, type TestBrowser } from './chromium.ts';
 
@@ -27,7 +27,7 @@ const COLOURED = `[...document.querySelectorAll('#chart canvas')].reduce((sum, c
 const [engine] = await engines();
 if (engine === undefined) throw new Error('no engine');
 
-describe.skipIf(program === undefined)('the page', { timeout: 60_000 }, () => {
+describe('the page', { timeout: 60_000 }, () => {
   let feed: LiveFeed;
   let browser: TestBrowser;
   let page: Page;
@@ -44,7 +44,12 @@ describe.skipIf(program === undefined)('the page', { timeout: 60_000 }, () => {
     return candles.at(-1);
   };
 
+  beforeEach((ctx) => {
+    if (program === undefined) ctx.skip('no chromium here');
+  });
+
   beforeAll(async () => {
+    if (program === undefined) return;
     [feed, browser] = await Promise.all([startLiveFeed(engine, RATE, 1), startBrowser()]);
     await until('both symbols are recorded and the last hour is there', async () => {
       const { symbols } = await feed.get<{ symbols: { sources: string[] }[] }>('/v1/symbols');
@@ -187,10 +192,6 @@ describe.skipIf(program === undefined)('the page', { timeout: 60_000 }, () => {
     expect(opened.length).toBeGreaterThan(2);
     expect(opened.map(({ misdeeds }) => misdeeds)).toEqual(opened.map(() => ({ errors: [], foreign: [] })));
   });
-});
-
-describe.runIf(program === undefined)('the page', () => {
-  it('in a browser', (ctx) => ctx.skip('no chromium here'));
 });
 
 async function textIs(page: Page, selector: string, wanted: string | RegExp, deadlineMs?: number): Promise<void> {

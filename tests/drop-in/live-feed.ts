@@ -56,6 +56,7 @@ export async function startLiveFeed(engine: Engine, rate: number, backfillHours 
     const ingest = await start('ingest', { ...common, INGEST_PORT: '0' });
     const urls = { AGGREGATOR_URL: aggregator.baseUrl, INGEST_URL: ingest.baseUrl };
     const api = await start('api', { ...common, ...urls, API_PORT: '0' });
+    await until('the api is ready', async () => (await fetch(`${api.baseUrl}/readyz`)).ok);
     return {
       base: api.baseUrl,
       get: (path) => readJson(api.baseUrl + path),

@@ -103,10 +103,12 @@ function showLink({ state, reason }) {
     lost: 'connection lost, trying again',
   }[state];
   if (find('link-text').textContent === text) return;
+  const before = find('link').dataset.state;
   find('link').dataset.state = state;
   find('link').title = reason ?? '';
   find('link-text').textContent = text;
-  if (state !== 'connecting') announce(text);
+  // Another choice connects anew; that is no news.
+  if (state !== 'connecting' && before !== 'connecting') announce(text);
 }
 
 function watchLast(names) {
