@@ -41,6 +41,9 @@ const SWALLOW_MS = [4_000, 12_000] as const;
 /** How much of the AOF's tail a power cut takes. Units: bytes. */
 const TAIL_BYTES = [20_000, 400_000] as const;
 
+/** How often a process is started again before that counts as a trouble. */
+const START_TRIES = 10;
+
 const LINKS: readonly LinkName[] = [
   'ingest-redis',
   'aggregator-redis',
@@ -65,7 +68,7 @@ function processFaults({ market, random, down }: FaultGround): SoakFault[] {
     down.add(name);
     try {
       await end();
-      await market.start(name);
+      await startAgain(market, name);
     } finally {
       down.delete(name);
     }
@@ -127,6 +130,19 @@ function serverFaults({ market, cluster, random }: FaultGround): SoakFault[] {
       },
     },
   ];
+}
+
+// An app that finds no database when it starts ends; whoever looks after it starts it again.
+async function startAgain(market: FaultMarket, name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await market.start(name);
+      return;
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      await delay(1_000);
+    }
+  }
 }
 
 /** Cuts the end of the newest append-only file off, as a power cut does with what was not flushed. */

@@ -213,26 +213,37 @@ async function compareTicks(
     stored.add(id);
   }
   const missing = ticks.filter((tick) => !stored.has(tick.id));
-  if (missing.length === 0) return;
-  const later = await read('id = any($2::text::bigint[])', [`{${missing.map((tick) => tick.id).join(',')}}`]);
+  const lost = channel === 'trade' ? missing : await withoutUnobserved(market, symbol, missing, found);
+  if (lost.length === 0) return;
+  // Last of all: a row may have a time that is far from the tape's.
+  const later = await read('id = any($2::text::bigint[])', [`{${lost.map((tick) => tick.id).join(',')}}`]);
   const elsewhere = new Set(later.map((row) => row.id as number));
-  const unobserved = channel === 'trade' ? [] : await readUnobserved(market, symbol);
-  for (const tick of missing) {
+  for (const tick of lost) {
     if (elsewhere.has(tick.id)) continue;
-    if (channel === 'bookTicker' && market.dropped.has(`${symbol} ${tick.id}`)) {
-      found.dropped++;
-      continue;
-    }
+    found.lost++;
+    note(`${tick.id} of ${new Date(tick.timeUs / 1_000).toISOString()} is not stored`);
+  }
+}
+
+// The missing quotes that nothing explains: neither a time that is recorded as unobserved, nor that they were never sent.
+async function withoutUnobserved(
+  market: ComparedMarket,
+  symbol: string,
+  missing: readonly Tick[],
+  found: Comparison,
+): Promise<Tick[]> {
+  if (missing.length === 0) return [];
+  const unobserved = await readUnobserved(market, symbol);
+  return missing.filter((tick) => {
     const timeMs = tick.timeUs / 1_000;
     const isUnobserved = unobserved.some(
       (one) => one.fromMs <= timeMs + QUOTE_MARGIN_MS && timeMs - QUOTE_MARGIN_MS <= one.toMs,
     );
     if (isUnobserved) found.unobserved++;
-    else {
-      found.lost++;
-      note(`${tick.id} of ${new Date(timeMs).toISOString()} is not stored`);
-    }
-  }
+    else if (market.dropped.has(`${symbol} ${tick.id}`)) found.dropped++;
+    else return true;
+    return false;
+  });
 }
 
 async function readUnobserved({ database: { sql } }: ComparedMarket, symbol: string): Promise<ComparedTime[]> {
