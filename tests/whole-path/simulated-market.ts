@@ -25,6 +25,9 @@ export type SimulatedMarket = Omit<MarketClient, 'metric' | 'close'> & {
   database: TestDatabase;
   exchange: AppProcess;
   aggregator: AppProcess;
+  api: AppProcess;
+  /** What our apps were started with. */
+  environment: Readonly<Record<string, string>>;
   startedMs: number;
   /** Kills ingest as a power cut would, and starts it again. */
   restartIngest(): Promise<void>;
@@ -80,7 +83,7 @@ export async function startSimulatedMarket(options: SimulatedMarketOptions): Pro
   const client = createMarketClient({ apps, api: () => api, exchange: () => exchange });
   return {
     ...client,
-    ...{ database, exchange, aggregator, startedMs },
+    ...{ database, exchange, aggregator, api, environment: env, startedMs },
     metric: (name, labels) => client.metric(aggregator, name, labels),
     restartIngest: async () => {
       await ingest.kill9();

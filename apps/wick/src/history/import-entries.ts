@@ -1,5 +1,5 @@
 /**
- * Turns the rows of a file into entries of the stream: each wants its own ids first, then brings their trades, so that one commit holds both.
+ * Turns the rows of a file into entries of the stream: each brings trades and wants their ids, so that one commit holds both.
  * It must be pure, and must never want ids that the file does not reach.
  */
 import { type Control, encodeItem } from '@wickstream/shared/entry-codec';
@@ -27,8 +27,13 @@ export type IdSpan = {
   readonly toTsUs: number;
 };
 
-/** What stands before an entry's first row: where its ids go on from, and a range before them that nobody asked for. */
-export type EntryStart = { readonly fromId: number; readonly fromTsUs: number; readonly unwanted: IdSpan | undefined };
+/** What stands before an entry's first row: where its ids go on from, a range before them that nobody asked for, and whether they are the very next ones of the ledger. */
+export type EntryStart = {
+  readonly fromId: number;
+  readonly fromTsUs: number;
+  readonly unwanted: IdSpan | undefined;
+  readonly goesOn: boolean;
+};
 
 /** Collects rows. Order: as they stand in the file. */
 export type ImportEntries = {
@@ -46,10 +51,12 @@ export function createImportEntries(symbol: string, receivedAtUs: number): Impor
   let quarantined = 0;
   let start: EntryStart | undefined;
   let span: IdSpan = NOTHING;
+  let hasHoles = false;
 
   return {
     add: (row, startOf) => {
       start ??= startOf();
+      hasHoles ||= row.id !== (rows.length === 0 ? start.fromId : span.toId + 1);
       const line = row.isNull ? nullTrade(symbol, row, receivedAtUs) : tradeLine(symbol, row, receivedAtUs);
       if (row.isNull) quarantined++;
       rows.push(line);
@@ -67,8 +74,10 @@ export function createImportEntries(symbol: string, receivedAtUs: number): Impor
       const { unwanted } = start;
       const fromId = Math.min(start.fromId, span.fromId);
       const fromTsUs = Math.min(start.fromTsUs, span.fromTsUs);
-      const controls = [...(unwanted ? doNotWant(symbol, unwanted) : []), want(symbol, { ...span, fromId, fromTsUs })];
-      const lines = [...controls.map(controlLine), ...rows];
+      const own = controlLine(want(symbol, { ...span, fromId, fromTsUs }));
+      const before = (unwanted ? doNotWant(symbol, unwanted) : []).map(controlLine);
+      // The very next ids open no gap, so that saying what they explain is enough; else the gap comes first, and the trades fill it.
+      const lines = start.goesOn && !hasHoles ? [...rows, own] : [...before, own, ...rows];
       const entry = {
         lines,
         trades: rows.length - quarantined,
@@ -81,6 +90,7 @@ export function createImportEntries(symbol: string, receivedAtUs: number): Impor
       quarantined = 0;
       start = undefined;
       span = NOTHING;
+      hasHoles = false;
       return entry;
     },
   };
@@ -103,9 +113,12 @@ export function controlLine(control: Control): string {
   return encodeItem({ kind: 'control', control });
 }
 
-// First a gap with its own bounds in time, then nobody wants it: its time counts as not observed.
+// First a gap with its own bounds in time, then nobody wants it: its time counts as not observed. The gap begins at the very time of the last
+// id before it, which was observed.
 function doNotWant(symbol: string, span: IdSpan): Control[] {
-  return [want(symbol, span), { kind: 'unwanted', symbol, fromId: span.fromId, toId: span.toId }];
+  const { fromId, toId, fromTsUs } = span;
+  const last = { fromId: fromId - 1, toId: fromId - 1, fromTsUs: fromTsUs - 1, toTsUs: fromTsUs - 1 };
+  return [want(symbol, span), { kind: 'unwanted', symbol, fromId, toId }, want(symbol, last)];
 }
 
 function tradeLine(symbol: string, row: TradeRow, receivedAtUs: number): string {

@@ -150,6 +150,8 @@ function createReading(file: TradeFile, shared: SymbolImport, tools: ImportTools
     pass(row: TradeRow): void {
       reading.sent++;
       reading.note(row);
+      // What was sent is in the stream before whatever follows, so for what follows the ledger ends with it.
+      if (shared.lastId === undefined || row.lastId > shared.lastId) shared.lastId = row.lastId;
     },
     note(row: TradeRow): void {
       before = row;
@@ -160,12 +162,25 @@ function createReading(file: TradeFile, shared: SymbolImport, tools: ImportTools
     },
     /** Where an entry that begins with a row begins: behind the row before it, so that ids which the file lacks become a gap. */
     startOf(row: TradeRow): EntryStart {
-      if (before !== undefined) return { fromId: reading.lastId + 1, fromTsUs: reading.lastTsUs, unwanted: undefined };
+      if (before !== undefined) {
+        const fromId = reading.lastId + 1;
+        return {
+          fromId,
+          fromTsUs: reading.lastTsUs,
+          unwanted: undefined,
+          goesOn: fromId === (shared.lastId ?? -1) + 1,
+        };
+      }
       const fromTsUs = periodStart(file, row.tsUs);
       if (follows && row.id > shared.fileLastId) {
-        return { fromId: shared.fileLastId + 1, fromTsUs, unwanted: undefined };
+        return {
+          fromId: shared.fileLastId + 1,
+          fromTsUs,
+          unwanted: undefined,
+          goesOn: shared.fileLastId === shared.lastId,
+        };
       }
-      return { fromId: row.id, fromTsUs, unwanted: betweenFiles(row, fromTsUs, shared) };
+      return { fromId: row.id, fromTsUs, unwanted: betweenFiles(row, fromTsUs, shared), goesOn: false };
     },
   };
   return reading;
@@ -184,8 +199,8 @@ function betweenFiles(row: TradeRow, fromTsUs: number, { lastId, lastTsUs, feede
   return {
     fromId: lastId + 1,
     toId: row.id - 1,
-    fromTsUs: Math.min(lastTsUs, fromTsUs),
-    toTsUs: Math.max(lastTsUs, fromTsUs - 1),
+    fromTsUs: lastTsUs + 1,
+    toTsUs: Math.max(lastTsUs + 1, fromTsUs - 1),
   };
 }
 

@@ -32,7 +32,6 @@ const FIELDS_MAX = 9;
 const MS_DIGITS_MAX = 14;
 const AGGREGATE_TIME = 5;
 const TRADE_TIME = 4;
-const COMMA = 44;
 const ZERO = 48;
 const NINE = 57;
 const SHOWN_CHARS = 40;
@@ -42,7 +41,7 @@ const SHOWN_CHARS = 40;
  * `id,price,qty,firstId,lastId,time,isBuyerMaker[,isBestMatch]`; the first row decides by where its time stands. Units: a time of more than 14 digits is in µs.
  */
 export function createTradeRowReader(): TradeRowReader {
-  const starts = new Array<number>(FIELDS_MAX + 1).fill(0);
+  const starts = new Int32Array(FIELDS_MAX + 1);
   let kind: 'trades' | 'aggTrades' | undefined;
   let isFirst = true;
 
@@ -73,12 +72,11 @@ export function createTradeRowReader(): TradeRowReader {
   };
 }
 
-// `starts[i]` is where field i begins, and one past the comma behind the last one.
-function splitFields(line: string, end: number, starts: number[]): number {
+// `starts[i]` is where field i begins, and one past the comma behind the last one. Searching for commas is many times faster than looking at each character.
+function splitFields(line: string, end: number, starts: Int32Array): number {
   let fields = 1;
-  starts[0] = 0;
-  for (let i = 0; i < end && fields < FIELDS_MAX; i++) {
-    if (line.charCodeAt(i) === COMMA) starts[fields++] = i + 1;
+  for (let comma = line.indexOf(','); comma !== -1 && fields < FIELDS_MAX; comma = line.indexOf(',', comma + 1)) {
+    starts[fields++] = comma + 1;
   }
   starts[fields] = end + 1;
   return fields;
