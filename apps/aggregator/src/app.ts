@@ -8,6 +8,7 @@ import type { AggregatorEnvironment } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
 import { shardKeys } from '@wickstream/shared/names';
 import { checkSchema, type Schema } from '@wickstream/sql/engine';
+import { databaseRefusalOf } from '@wickstream/sql/refusal';
 import { applySettings } from '@wickstream/sql/settings';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { lagOf, type ShardStatus, watchBacklogs } from './aggregator-status.ts';
@@ -18,6 +19,7 @@ import { createJobRuns } from './job-runs.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
 import { createMetrics } from './metrics.ts';
 import { createRedisClient, whenReady } from './redis-client.ts';
+import { checkRights } from './redis-scripts.ts';
 import { startRefresher } from './refresher.ts';
 import { startRepair } from './repair.ts';
 import { createShardCounters, type ShardCounters } from './shard-counters.ts';
@@ -36,7 +38,13 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
   const { redisUrl, databaseUrl, redisPrefix: prefix, shards, replay } = environment;
   const schema = await prepareDatabase(environment);
   const commands = createRedisClient(redisUrl, (error) => log.debug({ err: error }, 'Redis connection'));
-  await whenReady(commands, START_DEADLINE_MS);
+  try {
+    await whenReady(commands, START_DEADLINE_MS);
+    await checkRights(commands, shardKeys(prefix, 0));
+  } catch (error) {
+    commands.disconnect();
+    throw error;
+  }
   const member = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   log.info({ member, engine: schema.engine, version: schema.version, shards, prefix }, 'ready to take shards');
 
@@ -63,6 +71,7 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
     );
     const runner = startShardRunner({
       ...{ shard, redisUrl, commands, store, failPoint, log, member, replay, onPublished },
+      tradesDays: environment.retention.tradesDays,
       keys: shardKeys(prefix, shard),
       counters: { ...counted, failed: countFailure(counted) },
       isHeld: () => leases.isHeld(shard),
@@ -153,6 +162,8 @@ async function prepareDatabase({ databaseUrl, shards, closeGraceMs, venue }: Agg
       'settings',
     );
     return schema;
+  } catch (error) {
+    throw databaseRefusalOf(error) ?? error;
   } finally {
     await sql.end({ timeout: 1 }).catch(() => undefined);
   }

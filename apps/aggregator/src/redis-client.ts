@@ -2,6 +2,7 @@
  * A connection to Redis whose commands fail soon instead of waiting, being kept or being sent again.
  * It must not hide a reconnect: whoever waits for a reply then gets an error and starts from what is committed.
  */
+import { redisRefusalOf } from '@wickstream/shared/redis-refusal';
 import { Cluster, Redis } from 'ioredis';
 
 /** A single server or a cluster. */
@@ -44,19 +45,31 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
   return client;
 }
 
-/** Resolves when a client is ready for commands. Errors: rejects after `deadlineMs`. */
+/** Resolves when a client is ready for commands. Errors: rejects after `deadlineMs`; at once with RedisRefusedError when Redis does not let it in. */
 export function whenReady(client: RedisClient, deadlineMs: number): Promise<void> {
   if (client.status === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const onReady = (): void => {
+    const end = (): void => {
       clearTimeout(timer);
+      client.off('ready', onReady);
+      client.off('error', onError);
+    };
+    const onReady = (): void => {
+      end();
       resolve();
     };
+    const onError = (error: Error): void => {
+      const refusal = redisRefusalOf(error);
+      if (refusal === undefined) return;
+      end();
+      reject(refusal);
+    };
     const timer = setTimeout(() => {
-      client.off('ready', onReady);
+      end();
       reject(new Error(`Redis was not ready within ${deadlineMs} ms; check REDIS_URL and that the server runs`));
     }, deadlineMs);
     client.once('ready', onReady);
+    client.on('error', onError);
   });
 }
 

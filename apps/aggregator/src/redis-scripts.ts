@@ -2,7 +2,8 @@
  * The Lua scripts of an aggregator; each works on one key, so that a cluster can carry it, and also when Redis is at its memory limit,
  * since only an aggregator that gets its leases can make room. They must run on Redis 7.0.
  */
-import { AGGREGATOR_GROUP } from '@wickstream/shared/names';
+import { AGGREGATOR_GROUP, type ShardKeys } from '@wickstream/shared/names';
+import { redisRefusalOf } from '@wickstream/shared/redis-refusal';
 import type { RedisClient } from './redis-client.ts';
 
 const ACQUIRE = `#!lua flags=allow-oom
@@ -34,6 +35,21 @@ const GROUP = `#!lua flags=allow-oom
 local reply = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if reply.err and not string.find(reply.err, 'BUSYGROUP') then return reply end
 return 1`;
+
+const NOTHING = `#!lua flags=allow-oom
+return 1`;
+
+/** Asks for what a shard needs of Redis, changing nothing. Errors: RedisRefusedError when the user may not; others may pass by themselves. */
+export async function checkRights(redis: RedisClient, keys: ShardKeys): Promise<void> {
+  try {
+    await redis.eval(NOTHING, 1, keys.lease);
+    await redis.xack(keys.ticks, AGGREGATOR_GROUP, '0-1');
+    await redis.exists(keys.bars);
+  } catch (error) {
+    const refusal = redisRefusalOf(error);
+    if (refusal !== undefined) throw refusal;
+  }
+}
 
 /** Makes sure that a stream and its group of aggregators exist. */
 export async function ensureGroup(redis: RedisClient, key: string): Promise<void> {

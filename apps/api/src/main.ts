@@ -4,9 +4,11 @@
  */
 import { EnvironmentError, readApi } from '@wickstream/shared/environment';
 import { createLogger } from '@wickstream/shared/log';
+import { RedisRefusedError } from '@wickstream/shared/redis-refusal';
 import { SchemaError } from '@wickstream/sql/engine';
+import { DatabaseRefusedError } from '@wickstream/sql/refusal';
 import { startApiService } from './service.ts';
-import { checkDatabase, DatabaseRefusedError } from './start-check.ts';
+import { checkDatabase, checkRedis } from './start-check.ts';
 
 const END_DEADLINE_MS = 8_000;
 
@@ -14,6 +16,7 @@ async function main(): Promise<void> {
   const environment = readApi();
   const log = createLogger('api', environment.logLevel);
   await checkDatabase(environment.databaseUrl);
+  await checkRedis(environment.redisUrl, environment.redisPrefix);
   const service = await startApiService(environment, log);
   log.info({ port: service.port, host: environment.host }, 'listening');
   let ending = false;
@@ -28,7 +31,9 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const isOurs = [EnvironmentError, SchemaError, DatabaseRefusedError].some((kind) => error instanceof kind);
+  const isOurs = [EnvironmentError, SchemaError, DatabaseRefusedError, RedisRefusedError].some(
+    (kind) => error instanceof kind,
+  );
   const known = isOurs || (error as { code?: string }).code === 'EADDRINUSE';
   console.error(known ? (error as Error).message : error);
   process.exit(1);

@@ -1,22 +1,19 @@
 /**
- * The check at start-up that the database is one this code can read.
+ * The checks at start-up that the servers let this api in, and that the database is one this code can read.
  * It must not wait for a server that is down: the api answers from memory meanwhile.
  */
-import { checkSchema, SchemaError } from '@wickstream/sql/engine';
-import postgres from 'postgres';
 
-/** The database refuses this api; the message says the mend. */
-export class DatabaseRefusedError extends Error {
-  override readonly name = 'DatabaseRefusedError';
-}
+import { shardKeys } from '@wickstream/shared/names';
+import { redisRefusalOf } from '@wickstream/shared/redis-refusal';
+import { checkSchema, SchemaError } from '@wickstream/sql/engine';
+import { databaseRefusalOf } from '@wickstream/sql/refusal';
+import postgres from 'postgres';
+import { connectRedis } from './redis-connection.ts';
+import { readLastId } from './stream-id.ts';
 
 const CONNECT_TIMEOUT_S = 5;
-
-const MENDS: Readonly<Record<string, string>> = {
-  '28P01': 'The password in DATABASE_URL is wrong; correct it.',
-  '28000': 'The user in DATABASE_URL may not log in; correct it, or grant it LOGIN.',
-  '3D000': 'The database in DATABASE_URL does not exist; run "npm run wick -- migrate", which makes it.',
-};
+/** A Redis that is loading lets nobody in yet; the service waits for it, this check does not. Units: ms. */
+const REDIS_CHECK_MAX_MS = 3_000;
 
 /** Checks the schema once. Errors: SchemaError, DatabaseRefusedError; a server that cannot be reached is none. */
 export async function checkDatabase(databaseUrl: string): Promise<void> {
@@ -25,9 +22,23 @@ export async function checkDatabase(databaseUrl: string): Promise<void> {
     await checkSchema(sql);
   } catch (error) {
     if (error instanceof SchemaError) throw error;
-    const mend = MENDS[String((error as { code?: unknown }).code)];
-    if (mend !== undefined) throw new DatabaseRefusedError(mend, { cause: error });
+    const refusal = databaseRefusalOf(error);
+    if (refusal !== undefined) throw refusal;
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** Asks Redis once for what this api reads. Errors: RedisRefusedError; a server that cannot be reached is none. */
+export async function checkRedis(redisUrl: string, prefix: string): Promise<void> {
+  const settled = Promise.withResolvers<unknown>();
+  const connection = connectRedis(redisUrl, 'commands', settled.resolve);
+  connection.once('ready', () => {
+    readLastId(connection, shardKeys(prefix, 0).bars).then(() => settled.resolve(undefined), settled.resolve);
+  });
+  const timer = setTimeout(settled.resolve, REDIS_CHECK_MAX_MS, undefined);
+  const refusal = redisRefusalOf(await settled.promise);
+  clearTimeout(timer);
+  connection.disconnect();
+  if (refusal !== undefined) throw refusal;
 }

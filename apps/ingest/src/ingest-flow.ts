@@ -4,6 +4,7 @@
  */
 import type { IngestEnvironment } from '@wickstream/shared/environment';
 import type { Logger } from '@wickstream/shared/log';
+import { redisRefusalOf } from '@wickstream/shared/redis-refusal';
 import { type BackPressure, createBackPressure } from './back-pressure.ts';
 import { createClockBeat } from './clock-beat.ts';
 import { createClockSync } from './clock-sync.ts';
@@ -59,9 +60,6 @@ export type IngestFlow = {
   /** Stops the feed, writes what waits, ends every connection. Units: within DRAIN_MAX_MS and a little. */
   close(): Promise<void>;
 };
-
-// No later try can mend these: a wrong password, or a user who may not write.
-const FATAL_REDIS_ERROR = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password)/;
 
 /** Creates the flow, stopped. Errors: none later; what fails is retried and shown in the status. */
 export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
@@ -223,7 +221,7 @@ function watchRedis(parts: Parts, writer: StreamWriter, feed: VenueFeed): void {
   });
 }
 
-function checkRedisError({ onFatal }: Parts, { message }: Error): void {
-  if (!FATAL_REDIS_ERROR.test(message)) return;
-  onFatal(`Redis refused this app (${message}); correct the user and password in REDIS_URL`);
+function checkRedisError({ onFatal }: Parts, error: Error): void {
+  const refusal = redisRefusalOf(error);
+  if (refusal !== undefined) onFatal(refusal.message);
 }

@@ -14,6 +14,10 @@ const SECRET_PATHS = [
   'headers.authorization',
   'apiKey',
   '*.apiKey',
+  // A Redis error carries its command, and the command of a refused login its password.
+  'err.command.args',
+  'err.lastNodeError.command.args',
+  'err.previousErrors',
 ];
 
 /** A logger that names its app on every line. Errors: none; an unknown level falls back to info. */
