@@ -17,6 +17,7 @@ import { AGGREGATOR_GROUP, shardKeys } from '@wickstream/shared/names';
 import { Redis } from 'ioredis';
 import { createMarketClient, type MarketClient } from '../whole-path/market-client.ts';
 import { exchangeEnvironment, recorderEnvironment } from '../whole-path/simulated-market.ts';
+import { type CandleWatch, startCandleWatch } from './candle-watch.ts';
 import { createTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** The links that can have a proxy on them: who asks, and whom. `…-exchange` carries sockets and REST alike. */
@@ -75,6 +76,10 @@ export type FaultMarket = MarketClient & {
   restart(name: string): Promise<void>;
   /** Sends SIGTERM and waits. Units: ms. */
   terminate(name: string): Promise<{ tookMs: number; exitCode: number | null }>;
+  /** Processes that ended though nobody asked them to. */
+  endedUnasked(): string[];
+  /** What a concurrent reader saw of the candles and must not have seen. */
+  seenFaults(): readonly string[];
   pause(name: string): void;
   resume(name: string): void;
   /** Leads every Redis proxy to another Redis, as a fail-over does. */
@@ -124,6 +129,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
   };
 
   const apps = new Map<string, AppProcess>([['exchange', exchange]]);
+  const asked = new Set<string>();
   const app = (name: string): AppProcess => {
     const found = apps.get(name);
     if (found === undefined) throw new Error(`no process ${name} was started`);
@@ -132,6 +138,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
   const start = async (name: string, env: Record<string, string> = {}): Promise<AppProcess> => {
     const started = await startApp(kindOf(name), { ...environmentOf(name), ...env });
     apps.set(name, started);
+    asked.delete(name);
     return started;
   };
   const numbered = (kind: AppName, count: number) => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
@@ -145,6 +152,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
     api: () => apps.get('api'),
     exchange: () => exchange,
   });
+  let watch: CandleWatch | undefined;
   const firstIds = new Map<string, number>();
 
   const begin = async (deadlineMs = 30_000): Promise<void> => {
@@ -159,6 +167,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
       },
       deadlineMs,
     );
+    if (apps.has('api')) watch ??= startCandleWatch(symbols, market.candles);
   };
 
   return {
@@ -174,12 +183,22 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
       return proxy;
     },
     names: (kind) => [...apps.keys()].filter((name) => kind === undefined || kindOf(name) === kind),
-    kill9: (name) => app(name).kill9(),
+    endedUnasked: () =>
+      [...apps]
+        .filter(([, { child }]) => child.exitCode !== null || child.signalCode !== null)
+        .map(([name]) => name)
+        .filter((name) => !asked.has(name)),
+    seenFaults: () => watch?.faults() ?? [],
+    kill9: (name) => {
+      asked.add(name);
+      return app(name).kill9();
+    },
     restart: async (name) => {
       await app(name).kill9();
       await start(name);
     },
     terminate: async (name) => {
+      asked.add(name);
       const beganMs = performance.now();
       const { child, stop } = app(name);
       await stop();
@@ -205,6 +224,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
       return false;
     },
     close: async () => {
+      await watch?.stop();
       market.close();
       client.disconnect();
       for (const one of apps.values()) one.child.kill('SIGCONT');

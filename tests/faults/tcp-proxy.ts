@@ -47,6 +47,8 @@ export type TcpProxy = {
   /** Leads new connections elsewhere. */
   retarget(target: ProxyTarget): void;
   open(): number;
+  /** Half-open connections that the client has not given up yet. */
+  waiting(): number;
   counts(): Readonly<ProxyCounts>;
   close(): Promise<void>;
 };
@@ -192,6 +194,7 @@ export async function createTcpProxy(options: { target: ProxyTarget; seed: numbe
       for (const pair of living) pair.dead = true;
       return living.length;
     },
+    waiting: () => [...pairs].filter((pair) => pair.dead && !pair.client.destroyed).length,
     open: () => [...pairs].filter((pair) => !pair.dead).length,
     counts: () => ({ ...counts }),
     close: async () => {

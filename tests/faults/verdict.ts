@@ -2,6 +2,7 @@
  * The judge: compares what is in the database and what the api says with the exchange's own tape.
  * It must believe nothing that the product says of itself but where it says that something is missing.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiCandle, plain, type TapeQuote, type TapeTrade } from '../whole-path/market-client.ts';
 import type { FaultMarket } from './fault-market.ts';
 import { readRecord, type StoredRecord } from './stored-record.ts';
@@ -10,7 +11,7 @@ import { faultOfCandle, middleOf, minuteOf, pricesOf, type RecordedCandle } from
 /**
  * What was found. Shape: `sent` ticks of the tape in the time judged; `lost` neither stored nor said to be missing; `twice` rows too
  * many; `wrongTicks` rows that differ from the tape; `wrongCandles` of SQL and api together; `unobservedQuotes` missing inside a time
- * that is recorded as unobserved; `unbalanced` channels whose counters do not add up or differ from the rows. `faults` says where, at
+ * that is recorded as unobserved; `unbalanced` channels whose counters do not add up or differ from the rows. `endedUnasked` names processes that ended by themselves. `faults` says where, at
  * most FAULTS_MAX of each.
  */
 export type Verdict = {
@@ -24,6 +25,7 @@ export type Verdict = {
   readonly unobservedQuotes: number;
   readonly pending: boolean;
   readonly unbalanced: readonly string[];
+  readonly endedUnasked: readonly string[];
   readonly recoveryMs: number;
   readonly faults: readonly string[];
 };
@@ -37,6 +39,7 @@ export const SOUND = {
   openGaps: 0,
   pending: false,
   unbalanced: [] as string[],
+  endedUnasked: [] as string[],
   faults: [] as string[],
 };
 
@@ -44,6 +47,8 @@ export const SOUND = {
 const QUOTE_DELAY_MAX_MS = 3_000;
 const FAULTS_MAX = 5;
 const CANDLES = 60;
+/** How long the api may take to hear of the last repair. Units: ms. */
+const API_SETTLE_MAX_MS = 10_000;
 
 /** When a recovery is over, and what is judged. Units: ms since the epoch, and ms. */
 export type RecoveryOptions = {
@@ -106,18 +111,23 @@ export async function judgeNow(market: FaultMarket, untilMs: number): Promise<Om
   let sent = 0;
   let unobservedQuotes = 0;
   for (const symbol of market.symbols) {
-    // Everything else is read before the tape, which therefore holds all that they can know.
-    const answered = hasApi ? await market.candles(symbol, '1m', CANDLES) : [];
     const trades = await tradesOf(market, symbol);
     const quotes = (await quotesOf(market, symbol)).filter((quote) => !dropped.has(`${symbol} ${quote.id}`));
     sent += trades.filter((trade) => trade.timeUs < untilMs * 1000).length;
     sent += quotes.filter((quote) => quote.timeUs < untilMs * 1000).length;
     compareTrades(symbol, trades, record, untilMs, note);
     unobservedQuotes += compareQuotes(symbol, quotes, record, untilMs, note);
-    compareCandles(symbol, trades, record, untilMs, note);
+    compareCandles(
+      symbol,
+      trades.filter((trade) => !isInOpenGap(symbol, trade.id, record)),
+      record,
+      untilMs,
+      note,
+    );
     compareMids(symbol, record, note);
-    if (hasApi) compareApi(symbol, trades, answered, note);
+    if (hasApi) for (const text of await apiFaults(market, symbol)) note('wrong candle', text);
   }
+  for (const text of market.seenFaults()) note('wrong candle', `seen ${text}`);
   const openGaps = record.gaps.filter((gap) => gap.state === 'open' && gap.fromUs < untilMs * 1000).length;
   const count = (kind: string) => faults.get(kind)?.length ?? 0;
   return {
@@ -131,6 +141,7 @@ export async function judgeNow(market: FaultMarket, untilMs: number): Promise<Om
     unobservedQuotes,
     pending: await market.hasPending(untilMs),
     unbalanced: record.unbalanced,
+    endedUnasked: market.endedUnasked(),
     faults: [...faults.values()].flatMap((texts) => texts.slice(0, FAULTS_MAX)),
   };
 }
@@ -231,12 +242,28 @@ function compareMids(symbol: string, record: StoredRecord, note: Note): void {
   }
 }
 
-function compareApi(symbol: string, tape: TapeTrade[], candles: readonly ApiCandle[], note: Note): void {
-  const minutes = Map.groupBy(tape, (trade) => minuteOf(trade.timeUs));
-  if (candles.length === 0) note('wrong candle', `api ${symbol}: none`);
-  for (const { openTime, closed, complete, ...rest } of candles) {
-    const candle: RecordedCandle = { ...rest, openTimeMs: openTime };
-    const fault = faultOfCandle(candle, minutes.get(openTime) ?? [], closed && complete);
-    if (fault !== undefined) note('wrong candle', `api ${symbol} ${fault}`);
+/** What is wrong with the api's candles, after it had time to hear of what was repaired last. */
+async function apiFaults(market: FaultMarket, symbol: string): Promise<string[]> {
+  const deadline = Date.now() + API_SETTLE_MAX_MS;
+  for (;;) {
+    // The api first: what it knows, the tape read after it knows too.
+    const candles = await market.candles(symbol, '1m', CANDLES);
+    const found = compareApi(symbol, await tradesOf(market, symbol), candles);
+    if (found.length === 0 || Date.now() > deadline) return found;
+    await delay(100);
   }
+}
+
+function compareApi(symbol: string, tape: TapeTrade[], candles: readonly ApiCandle[]): string[] {
+  const minutes = Map.groupBy(tape, (trade) => minuteOf(trade.timeUs));
+  if (candles.length === 0) return [`api ${symbol}: none`];
+  return candles.flatMap(({ openTime, closed, ...rest }) => {
+    const candle: RecordedCandle = { ...rest, openTimeMs: openTime };
+    const fault = faultOfCandle(candle, minutes.get(openTime) ?? [], closed);
+    return fault === undefined ? [] : [`api ${symbol} ${fault}`];
+  });
+}
+
+function isInOpenGap(symbol: string, id: number, record: StoredRecord): boolean {
+  return record.gaps.some((gap) => gap.symbol === symbol && gap.state === 'open' && gap.fromId <= id && id <= gap.toId);
 }

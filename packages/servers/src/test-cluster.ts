@@ -11,6 +11,8 @@ export type TestCluster = {
   readonly engine: Engine;
   readonly port: number;
   readonly pid: number;
+  /** Whether the server is gone, by itself or ended. */
+  hasEnded(): boolean;
   /** Ends the server as a power cut would; what it had acknowledged is on disk. */
   kill9(): Promise<void>;
   /** Ends the server in order, without waiting for its clients. */
@@ -33,7 +35,15 @@ export async function startTestCluster(
   const launch = (settings: Record<string, string>, port?: number) =>
     startPostgresCluster({ programs, folder, settings, ...(port === undefined ? {} : { port }) });
   const first: Record<string, string> = { ...SETTINGS, ...options.settings };
-  let server: PostgresCluster = await launch(first);
+  let ended = false;
+  const watch = (started: PostgresCluster): PostgresCluster => {
+    ended = false;
+    void started.ended.then(() => {
+      ended = true;
+    });
+    return started;
+  };
+  let server = watch(await launch(first));
   const { port } = server;
   return {
     engine: { name: server.engine, version: server.version, adminUrl: server.adminUrl },
@@ -41,10 +51,11 @@ export async function startTestCluster(
     get pid() {
       return server.pid;
     },
+    hasEnded: () => ended,
     kill9: () => server.kill9(),
     stop: () => server.close(),
     start: async (settings = {}) => {
-      server = await launch({ ...first, ...settings }, port);
+      server = watch(await launch({ ...first, ...settings }, port));
     },
     close: () => server.close(),
   };
