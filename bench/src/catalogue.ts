@@ -10,6 +10,7 @@ import { hundredfold } from './benches/hundredfold.ts';
 import { importing } from './benches/import.ts';
 import { knee } from './benches/knee.ts';
 import { latency } from './benches/latency.ts';
+import { panels } from './benches/panels.ts';
 import { read } from './benches/read.ts';
 import { size } from './benches/size.ts';
 import { start } from './benches/start.ts';
@@ -26,6 +27,7 @@ export const catalogue: readonly Scenario[] = [
   read,
   fanOut,
   history,
+  panels,
   importing,
   size,
   growth,

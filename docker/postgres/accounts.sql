@@ -7,7 +7,7 @@
 select format('create role %I', name) from unnest(array['wick_api', 'wick_exporter']) name
 where not exists (select from pg_roles where rolname = name) \gexec
 
-alter role wick_api login noinherit nosuperuser nocreatedb nocreaterole connection limit 50 password :'api_password';
+alter role wick_api login inherit nosuperuser nocreatedb nocreaterole connection limit 50 password :'api_password';
 alter role grafana login nosuperuser nocreatedb nocreaterole connection limit 20 password :'grafana_password';
 alter role wick_exporter login nosuperuser nocreatedb nocreaterole connection limit 5 password :'exporter_password';
 alter role wick_exporter set statement_timeout = '10s';

@@ -1,6 +1,6 @@
 /**
  * The compose stack without containers: its jobs, servers and apps in its order, with its environment and its health checks; and what
- * its Redis users and database logins may not do. What only an engine could show is listed in docs/OPERATIONS.md.
+ * its Redis users and database logins may not do. What only an engine could show is listed in docker/README.md.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { hasProgram, type NativeStack, startNativeStack, waitUntil } from './nat
 const [engine] = await engines();
 const missing = (await hasProgram('psql')) ? undefined : 'psql is not installed here';
 
-describe('the secrets', () => {
+describe('the secrets', { timeout: 60_000 }, () => {
   const variables = readVariables('docker/simulator.env');
   const names = Object.keys(variables).filter((name) => name.endsWith('_PASSWORD'));
   const own = Object.fromEntries(names.map((name, index) => [name, `correct-horse-battery-${index}`]));
@@ -69,7 +69,7 @@ describe('the secrets', () => {
   });
 });
 
-describe('the stack as programs', () => {
+describe('the stack as programs', { timeout: 120_000 }, () => {
   let stack: NativeStack;
   const clients: Redis[] = [];
   const open: postgres.Sql[] = [];

@@ -6,11 +6,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DASHBOARDS } from '@wickstream/dashboards/catalogue';
 import type { PlacedQuery } from '@wickstream/dashboards/dashboard';
-import { engines } from '@wickstream/servers/fixture';
+import { expandPromql, expandSql, type View } from '@wickstream/dashboards/macros';
+import { type Engine, engines } from '@wickstream/servers/fixture';
 import { checkout } from '@wickstream/servers/server-folder';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expandPromql, expandSql, type View } from './grafana-macros.ts';
 import { hasProgram, type NativeStack, startNativeStack, waitUntil } from './native-stack.ts';
 import { type PrometheusServer, SCRAPE_SECONDS, startPrometheus } from './prometheus-server.ts';
 
@@ -34,39 +34,38 @@ const asked: Asked[] = [...DASHBOARDS].flatMap(([dashboard, { file, queries }]) 
 const ofSource = (uid: string) => asked.filter(({ target }) => target.datasource.uid === uid);
 const nameOf = ({ dashboard, title, refId }: Asked) => `${dashboard}: ${title} ${refId}`;
 
+type Running = { stack: NativeStack; grafana: postgres.Sql; prometheus: PrometheusServer | undefined };
+
 const list = await engines();
+const running = new Map<string, Running>();
+
+// Both at once: most of the time goes into waiting.
+beforeAll(async () => {
+  if (missing) return;
+  await Promise.all(
+    list.map(async (engine) => running.set(engine.name, await startRunning(engine, engine === list[0]))),
+  );
+}, 180_000);
+
+afterAll(async () => {
+  for (const { stack, grafana, prometheus } of running.values()) {
+    await grafana.end({ timeout: 1 });
+    await prometheus?.close();
+    await stack.close();
+  }
+});
+
 for (const engine of list) {
   const isFirst = engine === list[0];
-  describe(`panels on ${engine.name}`, () => {
-    let stack: NativeStack;
-    let grafana: postgres.Sql;
-    let prometheus: PrometheusServer | undefined;
-
-    beforeAll(async () => {
-      if (missing) return;
-      const variables = { SYMBOLS: SYMBOL, BACKFILL_HOURS: '1', EXCHANGE_RATE: '1200' };
-      stack = await startNativeStack({ engine, variables, exporters: isFirst });
-      const rules = readFileSync(join(checkout, 'prometheus/rules.yml'), 'utf8');
-      if (isFirst && !noPrometheus) prometheus = await startPrometheus(stack, rules);
-      const url = new URL(stack.database.url);
-      url.username = 'grafana';
-      url.password = stack.environmentOf('grafana').POSTGRES_GRAFANA_PASSWORD ?? '';
-      grafana = postgres(url.href, { max: 2, onnotice: () => undefined });
-      await makeHistory(stack);
-    }, 180_000);
-
-    afterAll(async () => {
-      await grafana?.end({ timeout: 1 });
-      await prometheus?.close();
-      await stack?.close();
-    });
+  describe(`panels on ${engine.name}`, { timeout: 120_000 }, () => {
+    const use = () => running.get(engine.name) as Running;
 
     const ask = (text: string, toMs = Date.now()) => {
       const view: View = {
         ...{ fromMs: toMs - 3_600_000, toMs, intervalMs: 10_000 },
         variables: { venue: 'binance', symbol: SYMBOL, source: 'trade' },
       };
-      return grafana.unsafe(expandSql(text, view));
+      return use().grafana.unsafe(expandSql(text, view));
     };
 
     it('every SQL question answers with the right columns', async (ctx) => {
@@ -90,7 +89,7 @@ for (const engine of list) {
       const hostile = { venue: 'binance', symbol: "x' or '1'='1", source: 'trade' };
       const now = Date.now();
       const view = { fromMs: now - 60_000, toMs: now, intervalMs: 1000, variables: hostile };
-      expect(await grafana.unsafe(expandSql(text, view))).toHaveLength(0);
+      expect(await use().grafana.unsafe(expandSql(text, view))).toHaveLength(0);
     });
 
     it('the figures of 24 hours are of 24 hours exactly, wherever the range ends', async (ctx) => {
@@ -102,7 +101,7 @@ for (const engine of list) {
         ask(sqlOf('Lowest, 24 hours'), toMs),
         ask(sqlOf('Highest, 24 hours'), toMs),
         ask(sqlOf('Trades, 24 hours'), toMs),
-        stack.database
+        use().stack.database
           .sql`select min(price) as low, max(price) as high, sum(last_id - id + 1)::text as trades from trades
           where symbol = ${SYMBOL} and ts > ${new Date(toMs)}::timestamptz - interval '24 hours' and ts <= ${new Date(toMs)}`,
       ]);
@@ -113,8 +112,7 @@ for (const engine of list) {
     for (const job of ['apps', 'redis', 'postgres', 'node']) {
       it(`every PromQL question about ${job} answers with the labels that its legend names`, async (ctx) => {
         if (missing) ctx.skip(missing);
-        if (noPrometheus || prometheus === undefined) return ctx.skip(noPrometheus ?? 'prometheus did not start');
-        const server = prometheus;
+        const server = use().prometheus ?? ctx.skip(noPrometheus ?? 'prometheus is not needed here');
         if (job !== 'apps' && !server.jobs.includes(job)) ctx.skip(`prometheus-${job}-exporter is not installed here`);
         const mine = ofSource('prometheus').filter((query) => jobOf(String(query.target.expr)) === job);
         const faults: string[] = [];
@@ -135,6 +133,19 @@ for (const engine of list) {
   });
 }
 
+async function startRunning(engine: Engine, isFirst: boolean): Promise<Running> {
+  const variables = { SYMBOLS: SYMBOL, BACKFILL_HOURS: '1', EXCHANGE_RATE: '1200' };
+  const stack = await startNativeStack({ engine, variables, exporters: isFirst });
+  const rules = readFileSync(join(checkout, 'prometheus/rules.yml'), 'utf8');
+  const prometheus = isFirst && !noPrometheus ? await startPrometheus(stack, rules) : undefined;
+  const url = new URL(stack.database.url);
+  url.username = 'grafana';
+  url.password = stack.environmentOf('grafana').POSTGRES_GRAFANA_PASSWORD ?? '';
+  const grafana = postgres(url.href, { max: 2, onnotice: () => undefined });
+  await makeHistory(stack);
+  return { stack, grafana, prometheus };
+}
+
 /** Runs the stack until it has seen everything that a panel may show: gaps, duplicates, refusals, late ticks. */
 async function makeHistory(stack: NativeStack): Promise<void> {
   const { sql } = stack.database;
@@ -144,7 +155,8 @@ async function makeHistory(stack: NativeStack): Promise<void> {
     () => hasRows("select 1 from trades where ts < now() - interval '61 minutes' limit 1"),
     WARM_DEADLINE_MS,
   );
-  await stack.fault({ duplicateEvery: 7, dropEvery: 11, spoilEvery: 13, restStatus: 503 });
+  const spoils = ['late-1m', 'price-nan', 'cut', 'quote-crossed'];
+  await stack.fault({ duplicateEvery: 7, dropEvery: 11, spoilEvery: 5, spoils, restStatus: 503 });
   const wanted = [
     "select 1 from gaps where state = 'open'",
     'select 1 from quarantine',

@@ -22,7 +22,7 @@ export function buildPipeline(): Built {
       { title: 'Available', parts: available() },
       { title: 'How much', parts: throughput() },
       { title: 'How fast', parts: speed() },
-      { title: 'What went wrong', parts: troubles() },
+      { title: 'What went wrong', parts: [...troubles(), jobs()] },
       { title: 'Between and beneath', parts: resources() },
       { title: 'Logs', parts: [allLogs()] },
     ],
@@ -240,6 +240,21 @@ function troubles() {
       { look: 'bars', stack: true },
     ),
   ];
+}
+
+function jobs() {
+  const text = `
+select name, outcome, started_at as started, duration_ms as took, next_run_at as next, runs, failures, detail
+from jobs order by (outcome = 'failed') desc, name`;
+  return table(
+    {
+      ...{ title: 'Jobs', unit: 'none', empty: 'no job has run yet', size: [24, 7] },
+      description:
+        'Every job with its last run: how it ended, how long it took, when it runs next, how often it failed.',
+    },
+    [sql(text, ['name', 'outcome', 'started', 'took', 'next', 'runs', 'failures', 'detail'])],
+    { units: { started: 'dateTimeAsIso', next: 'dateTimeAsIso', took: 'ms' } },
+  );
 }
 
 function resources() {
