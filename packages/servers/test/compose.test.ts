@@ -157,6 +157,14 @@ describe('docker-compose.yml', () => {
     expect([...text.matchAll(/\$\{[A-Z_]+_PASSWORD:-[^}]/g)]).toEqual([]);
   });
 
+  it('hands on every variable of the apps that it does not set itself', () => {
+    const text = read('docker-compose.yml');
+    const own =
+      /^(?:REDIS_URL|DATABASE_URL|HOST|REPLAY|(?:INGEST|AGGREGATOR|EXCHANGE)_PORT|(?:INGEST|AGGREGATOR)_URL|EXCHANGE_.*|WICK_.*|API_KEY)$/;
+    const named = [...read('.env.example').matchAll(/^# ([A-Z0-9_]+)=/gm)].map((match) => match[1] ?? '');
+    expect(named.filter((name) => !own.test(name) && !text.includes(`\${${name}`))).toEqual([]);
+  });
+
   it('sets for the simulated market only variables that it reads', () => {
     const used = new Set([...read('docker-compose.yml').matchAll(/\$\{([A-Z0-9_]+)/g)].map((match) => match[1]));
     const set = [...read('docker/simulator.env').matchAll(/^([A-Z0-9_]+)=/gm)].map((match) => match[1]);
