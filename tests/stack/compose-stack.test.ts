@@ -87,6 +87,7 @@ describe('the stack as programs', { timeout: 120_000 }, () => {
 
   const redisAs = (user: string, password: string): Redis => {
     const client = new Redis(`redis://${user}:${password}@127.0.0.1:${stack.portOf('redis')}`, {
+      enableReadyCheck: false,
       retryStrategy: () => null,
     });
     client.on('error', () => undefined);
