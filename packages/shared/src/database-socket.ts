@@ -24,7 +24,8 @@ export function createSocketMaker(silentMaxMs: number): (place: SocketPlace) => 
       answeredBytes = socket.bytesWritten;
     });
     // Whoever asked nothing waits for nothing: an idle connection stays.
-    socket.setTimeout(silentMaxMs, () => {
+    socket.setTimeout(silentMaxMs);
+    socket.on('timeout', () => {
       if (socket.bytesWritten > answeredBytes) socket.destroy();
     });
     // The driver reads the name for TLS.
