@@ -19,6 +19,8 @@ const REDIS_CHECK_MAX_MS = 3_000;
 export async function checkDatabase(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, connect_timeout: CONNECT_TIMEOUT_S, onnotice: () => undefined });
   try {
+    // A login of the api's own may read as this role and not by itself; a database without a schema has no role either.
+    await sql.unsafe('set role wick_reader').catch(() => undefined);
     await checkSchema(sql);
   } catch (error) {
     if (error instanceof SchemaError) throw error;

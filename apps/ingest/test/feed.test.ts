@@ -2,6 +2,7 @@
  * Ingest as a whole between a real WebSocket server and a real Redis.
  * It must not look into the app: only at what the venue, the streams and HTTP show.
  */
+import { makeKey } from '@wickstream/shared/api-keys';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { quoteData, type Rig, startRig, tradeData, until } from './rig.ts';
 
@@ -236,7 +237,19 @@ test('with keys, commands need one', async () => {
   expect((await call({})).statusCode).toBe(401);
   expect((await call({ authorization: 'Bearer gamma' })).json()).toMatchObject({ error: { code: 'key_unknown' } });
   expect((await call({ authorization: 'Bearer beta' })).statusCode).toBe(200);
+  const page = { authorization: 'Bearer beta', origin: 'http://127.0.0.1:8080' };
+  expect((await call(page)).json()).toMatchObject({ error: { code: 'origin_refused' } });
   expect((await rig.get('/healthz')).status).toBe(200);
   expect((await rig.get('/nothing')).body).toMatchObject({ error: { code: 'not_found' } });
+  await rig.close();
+});
+
+test('a key for reading may not command', async () => {
+  const { secret, entry } = makeKey('desk', 'read');
+  rig = await startRig({ env: { API_KEYS: entry } });
+  const headers = { authorization: `Bearer ${secret}` };
+  expect((await rig.app.http.inject({ url: '/status', headers })).statusCode).toBe(200);
+  const stop = await rig.app.http.inject({ method: 'POST', url: '/stop', headers });
+  expect([stop.statusCode, stop.json()]).toMatchObject([403, { error: { code: 'key_scope' } }]);
   await rig.close();
 });
