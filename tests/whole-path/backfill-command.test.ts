@@ -87,7 +87,7 @@ describe.skipIf(first === undefined)('history beside a live market', () => {
     expect(await market.metric('wick_repair_weight_total')).toBeLessThan(3_000);
   });
 
-  it('a command that cannot be is refused in one sentence', async () => {
+  it('a command that cannot be is refused in one sentence', { timeout: 120_000 }, async () => {
     const future = await wick('backfill', '--symbol', SYMBOL, '--from', '2100-01-01');
     expect(future).toMatchObject({ code: 2, out: '', error: '--from must be earlier than --to, and than now.\n' });
     const strange = await wick('backfill', '--symbol', 'NONE', '--from', '2024-01-01');

@@ -172,6 +172,9 @@ export function enterWanted(
   if (toId > ledger.lastId) {
     openGap(ledger, ledger.lastId + 1, toId, ledger.lastTsUs, toTsUs, 'open', atUs);
     raiseLast(ledger, toId, toTsUs);
+  } else if (toId === ledger.lastId) {
+    // Nothing was traded after the last id until then: what is missing after it is missing after that time.
+    ledger.lastTsUs = Math.max(ledger.lastTsUs, toTsUs);
   }
 }
 

@@ -14,8 +14,10 @@ export const TRIM_AFTER_MS = 600_000;
 /** How much of committed entries stays at most, however young: an import must not fill Redis. Units: UTF-16 code units of text. */
 export const KEPT_LENGTH_MAX = 64 * 1024 * 1024;
 
-/** How often positions are remembered and trimmed to, and at the latest after how much text. Units: ms; UTF-16 code units. */
+/** How often positions are remembered and trimmed to. Units: ms. */
 export const TRIM_EVERY_MS = 5_000;
+
+/** After how much text that is done at the latest. Units: UTF-16 code units. */
 export const TRIM_EVERY_LENGTH = KEPT_LENGTH_MAX / 8;
 
 /** Most entries that one step removes, and most steps of one round. */

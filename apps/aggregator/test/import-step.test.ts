@@ -94,6 +94,15 @@ describe('an import', () => {
     ]);
   });
 
+  it('explains the time to its end, so that what is missing after it is missing after that time', () => {
+    const shard = createShard();
+    shard.take('import', [want(10, 14, 10 * SECOND_US, 14 * SECOND_US), ...trades(10, 14)], START_US + 14 * SECOND_US);
+    shard.take('import', [want(10, 14, 9 * SECOND_US, 60 * SECOND_US - 1)], START_US + 62 * SECOND_US);
+    shard.take('live', trades(100, 100), START_US + 100 * SECOND_US);
+    expect(shard.gaps()).toEqual([[15, 99, 'open', 60 * SECOND_US - 1, 100 * SECOND_US]]);
+    expect(shard.unobserved()).toEqual([[Number.NEGATIVE_INFINITY, 9 * SECOND_US - 1]]);
+  });
+
   it('above what is known calls what lies between not wanted and not observed, and the same entry again changes nothing', () => {
     const shard = createShard();
     shard.take('import', [want(10, 14, 10 * SECOND_US, 14 * SECOND_US), ...trades(10, 14)], START_US + 14 * SECOND_US);

@@ -48,18 +48,16 @@ export async function runImport(args: string[]): Promise<number> {
   const history = await openHistoryPlace(place, `import-${process.pid}`);
   try {
     const startedMs = Date.now();
-    const done = await importAll(files, history, options, terminal);
-    const outcomes = await settleAll(done, history, terminal);
+    const outcomes = await importAll(files, history, options, terminal);
     const klines = await verifyKlines(createApiClient(place.apiUrl), options.text('klines'), outcomes);
     terminal.close();
-    return report({ outcomes, klines, elapsedMs: Date.now() - startedMs }, options, done);
+    return report({ outcomes, klines, elapsedMs: Date.now() - startedMs }, options);
   } finally {
     terminal.close();
     await history.close();
   }
 }
 
-type Done = { readonly symbol: string; readonly files: ImportedFile[] };
 type Compared = ImportOutcome & { readonly comparison: readonly MinuteComparison[] };
 
 async function importAll(
@@ -67,10 +65,10 @@ async function importAll(
   history: HistoryPlace,
   options: Options,
   terminal: Terminal,
-): Promise<Done[]> {
+): Promise<Compared[]> {
   const sources = await Promise.all(files.map(({ path }) => openLines(path)));
   const progress = showProgress(sources, terminal);
-  const done: Done[] = [];
+  const outcomes: Compared[] = [];
   for (const [symbol, own] of Map.groupBy(files, (file) => file.symbol)) {
     const shared = await openSymbol(symbol, history);
     const imported: ImportedFile[] = [];
@@ -83,9 +81,10 @@ async function importAll(
       else imported.push(one);
     }
     await shared.feeder.drain();
-    if (imported.length > 0) done.push({ symbol, files: imported });
+    // A symbol at a time, since what its files said of each minute is held until it is compared.
+    if (imported.length > 0) outcomes.push(await settle(symbol, imported, history, terminal));
   }
-  return done;
+  return outcomes;
 }
 
 async function openSymbol(
@@ -116,36 +115,34 @@ function showProgress(sources: readonly LineSource[], terminal: Terminal) {
   };
 }
 
-async function settleAll(done: readonly Done[], history: HistoryPlace, terminal: Terminal): Promise<Compared[]> {
-  const outcomes: Compared[] = [];
-  for (const { symbol, files } of done) {
-    const range = { venue: history.venue, symbol, fromUs: lowest(files), toUs: highest(files) + 1 };
-    await refreshRange(history.database, range, (left) =>
-      terminal.live(`${formatCount(left)} minutes of candles are being made`),
-    );
-    const comparison: MinuteComparison[] = [];
-    for (const { span, sums } of files) {
-      terminal.live(`comparing ${symbol} ${formatTime(span.fromTsUs / 1000)} with what was read`);
-      const own = { ...range, fromUs: span.fromTsUs, toUs: span.toTsUs + 1 };
-      comparison.push(await compareMinutes(history.database, own, sums));
-    }
-    const sum = (of: (file: ImportedFile) => number) => files.reduce((total, file) => total + of(file), 0);
-    const [fromId, toId] = [
-      Math.min(...files.map((file) => file.span.fromId)),
-      Math.max(...files.map((file) => file.span.toId)),
-    ];
-    outcomes.push({
-      ...{ symbol, files: files.length, rows: sum((file) => file.rows), sent: sum((file) => file.sent) },
-      ...{ known: sum((file) => file.known), nullTrades: sum((file) => file.nullTrades) },
-      missingIds: sum((file) => file.missingIds),
-      openIds: await history.database.openIds(history.venue, symbol, fromId, toId),
-      ...{ fromMs: Math.floor(range.fromUs / 1000), toMs: Math.ceil(range.toUs / 1000) },
-      minutes: comparison.reduce((total, one) => total + one.minutes, 0),
-      differentMinutes: comparison.reduce((total, one) => total + one.different, 0),
-      comparison,
-    });
+async function settle(
+  symbol: string,
+  files: readonly ImportedFile[],
+  { database, venue }: HistoryPlace,
+  terminal: Terminal,
+): Promise<Compared> {
+  const range = { venue, symbol, fromUs: lowest(files), toUs: highest(files) + 1 };
+  const showLeft = (left: number) => terminal.live(`${formatCount(left)} minutes of candles are being made`);
+  await refreshRange(database, range, showLeft);
+  const comparison: MinuteComparison[] = [];
+  for (const { span, sums } of files) {
+    terminal.live(`comparing ${symbol} ${formatTime(span.fromTsUs / 1000)} with what was read`);
+    const own = { ...range, fromUs: span.fromTsUs, toUs: span.toTsUs + 1 };
+    comparison.push(await compareMinutes(database, own, sums));
   }
-  return outcomes;
+  const sum = (of: (file: ImportedFile) => number) => files.reduce((total, file) => total + of(file), 0);
+  const fromId = files.reduce((least, { span }) => Math.min(least, span.fromId), Number.POSITIVE_INFINITY);
+  const toId = files.reduce((most, { span }) => Math.max(most, span.toId), 0);
+  return {
+    ...{ symbol, files: files.length, rows: sum((file) => file.rows), sent: sum((file) => file.sent) },
+    ...{ known: sum((file) => file.known), nullTrades: sum((file) => file.nullTrades) },
+    missingIds: sum((file) => file.missingIds),
+    openIds: await database.openIds(venue, symbol, fromId, toId),
+    ...{ fromMs: Math.floor(range.fromUs / 1000), toMs: Math.ceil(range.toUs / 1000) },
+    minutes: comparison.reduce((total, one) => total + one.minutes, 0),
+    differentMinutes: comparison.reduce((total, one) => total + one.different, 0),
+    comparison,
+  };
 }
 
 function lowest(files: readonly ImportedFile[]): number {
@@ -162,17 +159,18 @@ type Result = {
   readonly elapsedMs: number;
 };
 
-function report({ outcomes, klines, elapsedMs }: Result, options: Options, done: readonly Done[]): number {
+function report({ outcomes, klines, elapsedMs }: Result, options: Options): number {
   const rows = outcomes.reduce((sum, outcome) => sum + outcome.rows, 0);
   const rowsPerSecond = Math.round(rows / Math.max(0.001, elapsedMs / 1000));
-  const isWell = outcomes.every((one) => one.differentMinutes === 0) && klines.every((one) => one.different === 0);
+  const isEqual = outcomes.every((one) => one.differentMinutes === 0) && klines.every((one) => one.different === 0);
+  const isWell = isEqual && outcomes.length > 0;
   if (options.flag('json')) {
     const symbols = outcomes.map(({ comparison: _, ...outcome }) => outcome);
     console.log(JSON.stringify({ symbols, klines, elapsedMs, rowsPerSecond, verified: isWell }, null, 2));
   } else {
     for (const outcome of outcomes) for (const line of formatOutcome(outcome)) console.log(line);
     for (const { text } of klines) console.log(text);
-    if (done.length === 0) console.log('the files hold no trades');
+    if (outcomes.length === 0) console.log('the files hold no trades');
     else
       console.log(`${formatCount(rows)} trades in ${(elapsedMs / 1000).toFixed(1)} s, ${formatCount(rowsPerSecond)}/s`);
   }

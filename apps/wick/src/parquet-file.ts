@@ -12,8 +12,10 @@ import { writeWholeFile } from './whole-file.ts';
 /** Rows of a row group, which is what is held in memory. */
 export const ROW_GROUP_ROWS = 50_000;
 
-/** Digits of a decimal, and those behind its point: all that is accepted from outside fits, and it is the widest that readers know. */
+/** Digits of a decimal: all that is accepted from outside fits, and it is the widest that readers know. */
 export const DECIMAL_DIGITS = 38;
+
+/** Those of them that are behind the point. */
 export const DECIMAL_SCALE = 18;
 
 /** What a column holds. Units: times are whole ms or µs since the epoch. */

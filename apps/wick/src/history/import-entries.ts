@@ -6,8 +6,10 @@ import { type Control, encodeItem } from '@wickstream/shared/entry-codec';
 import { SAMPLE_LENGTH_MAX } from '@wickstream/shared/tick';
 import type { TradeRow } from './trade-csv.ts';
 
-/** Most trades of an entry, and most text. Units: UTF-16 code units. */
+/** Most trades of an entry. */
 export const ENTRY_TRADES_MAX = 2_500;
+
+/** Most text of an entry. Units: UTF-16 code units. */
 export const ENTRY_LENGTH_MAX = 300_000;
 
 /** An entry that can be sent. Units: µs, of its trades. */
