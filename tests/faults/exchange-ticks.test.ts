@@ -21,7 +21,9 @@ describe.skipIf(first === undefined)('ticks of the exchange', () => {
 
   beforeAll(async () => {
     if (first === undefined) return;
-    market = await startFaultMarket({ engine: first, seed: SEED, symbols: SYMBOLS, rate: 1_500, api: false });
+    const aggregator = { RETENTION_DAYS: '1' };
+    const options = { engine: first, seed: SEED, symbols: SYMBOLS, rate: 1_000, api: false };
+    market = await startFaultMarket({ ...options, env: { aggregator } });
     await market.begin();
     begunMs = Date.now();
   }, 90_000);
@@ -63,6 +65,17 @@ describe.skipIf(first === undefined)('ticks of the exchange', () => {
     expect(conflicts).toBeGreaterThan(3);
     await verdictOf(19, 'same id, other price', conflicts);
     expect(await quarantined('conflicting_trade')).toBe(conflicts);
+  });
+
+  it('row 18: two ingests side by side store each tick once, and one that goes leaves no time unobserved', {
+    timeout: 120_000,
+  }, async () => {
+    const before = await counted('duplicate', 'trade');
+    await market.start('ingest-2');
+    await market.waitUntil('both send', async () => (await counted('duplicate', 'trade')) > before + 100, 30_000);
+    await market.kill9('ingest-2');
+    const verdict = await verdictOf(18, 'two ingests, one killed', 1);
+    expect(verdict.unobservedQuotes).toBe(0);
   });
 
   it('row 20: ticks that come out of order by up to five seconds make the same candles', {
@@ -220,15 +233,18 @@ describe.skipIf(first === undefined)('ticks of the exchange', () => {
   });
 
   // The last one: from then on a verdict has two hours of tape to read.
-  it('row 21: trades late by a minute, ten minutes and two hours revise exactly their candles', {
+  it('row 21: trades late by a minute, ten minutes and two hours revise exactly their candles; below retention they are quarantined', {
     timeout: 120_000,
   }, async () => {
     await spoil(['late-1m', 'late-10m', 'late-2h'], 12);
     const late = await recordsOf('late-1m', 'late-10m', 'late-2h');
-    await verdictOf(21, 'late by 1 min, 10 min, 2 h', late.length);
+    await spoil(['late-2d'], 4);
+    const tooOld = (await recordsOf('late-2d')).length;
+    await verdictOf(21, 'late by 1 min, 10 min, 2 h, below retention', late.length + tooOld);
     const [row] = await market.database.sql`
       select coalesce(sum(ticks), 0)::int as ticks, count(distinct bucket)::int as buckets from late_ticks where source = 'trade'`;
     expect(row?.ticks).toBeGreaterThanOrEqual(late.length / 2);
     expect(row?.buckets).toBeGreaterThanOrEqual(2);
+    expect(await quarantined('below_retention')).toBe(tooOld);
   });
 });

@@ -25,6 +25,7 @@ export const RETRY_MAX_MS = 5_000;
 /** The wait after an error that only a person can mend. Units: ms. */
 export const FAULT_WAIT_MS = 15_000;
 
+const DAY_US = 86_400_000_000;
 const FAULTS = new Set(['WK002', 'WK004', 'WK005', 'WK006', '42883', '42501', '42P01', '28P01', '3D000']);
 
 /** What a runner is given. `isHeld` looks at the lease. */
@@ -39,6 +40,8 @@ export type ShardRunnerOptions = {
   readonly log: Logger;
   readonly member: string;
   readonly replay: boolean;
+  /** How long trades are kept. Units: days; null for ever. */
+  readonly tradesDays: number | null;
   readonly isHeld: () => Promise<boolean>;
   readonly onPublished: (oldestReceivedAtUs: number) => void;
 };
@@ -77,6 +80,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
     await whenReady(blocking, BLOCK_MS * 5);
     await runTenure({
       shard,
+      keptUs: options.tradesDays === null ? Number.POSITIVE_INFINITY : options.tradesDays * DAY_US,
       owner: randomUUID(),
       store: options.store,
       reader: createStreamReader(blocking, options.commands, keys.ticks, options.member),

@@ -14,10 +14,11 @@ import { createTimeRanges, type TimeRange } from './time-ranges.ts';
 /** Most symbols of a shard; ticks of further ones are quarantined. */
 export const SYMBOLS_MAX = 10_000;
 
-/** A shard. `streamLost` is set when the stream did not hold the committed entry. Units: µs; `clockUs` is -Infinity before the first entry. */
+/** A shard. `streamLost` is set when the stream did not hold the committed entry. Units: µs; `clockUs` is -Infinity before the first entry, `keptUs` how long trades are kept. */
 export type ShardState = {
   readonly shard: number;
   readonly graceUs: number;
+  readonly keptUs: number;
   clockUs: number;
   streamLost: boolean;
   readonly symbols: Map<string, SymbolState>;
@@ -25,9 +26,9 @@ export type ShardState = {
 };
 
 /** A shard of which nothing is known. */
-export function createShardState(shard: number, graceUs: number): ShardState {
+export function createShardState(shard: number, graceUs: number, keptUs = Number.POSITIVE_INFINITY): ShardState {
   const clockUs = Number.NEGATIVE_INFINITY;
-  return { shard, graceUs, clockUs, streamLost: false, symbols: new Map(), producers: new Map() };
+  return { shard, graceUs, keptUs, clockUs, streamLost: false, symbols: new Map(), producers: new Map() };
 }
 
 /** The symbol's state, made when it is new; undefined when the shard holds SYMBOLS_MAX already. */
@@ -41,8 +42,8 @@ export function symbolOf(state: ShardState, venue: string, symbol: string): Symb
 }
 
 /** The state that a take returned. */
-export function shardStateOf(shard: number, taken: TakenShard): ShardState {
-  const state = createShardState(shard, taken.graceUs);
+export function shardStateOf(shard: number, taken: TakenShard, keptUs?: number): ShardState {
+  const state = createShardState(shard, taken.graceUs, keptUs);
   state.clockUs = taken.clockUs ?? Number.NEGATIVE_INFINITY;
   const symbolNamed = (name: SymbolName) => symbolOf(state, name.venue, name.symbol) as SymbolState;
   for (const row of taken.ledger) recallLedger(symbolNamed(row), row);

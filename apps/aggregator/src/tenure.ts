@@ -31,6 +31,8 @@ export const SWEEP_EVERY_MS = 10_000;
 /** What a tenure is given. */
 export type TenureOptions = {
   readonly shard: number;
+  /** How long trades are kept; older live ones are refused. Units: µs. */
+  readonly keptUs: number;
   readonly owner: string;
   readonly store: Store;
   readonly reader: StreamReader;
@@ -56,7 +58,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   const { shard, owner, store, reader, trimmer, halving, failPoint, counters } = options;
   const taken = await store.take(shard, owner);
   const tenure = { shard, term: taken.term, owner };
-  const state = shardStateOf(shard, taken);
+  const state = shardStateOf(shard, taken, options.keptUs);
   const start = await reader.start(taken.offset, taken.anchor);
   if (start.lost) options.onLost(taken.offset as string);
   state.streamLost = start.lost;

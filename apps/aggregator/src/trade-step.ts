@@ -22,7 +22,7 @@ import { addRange, isOpenEnded, subtractRange } from './time-ranges.ts';
 export function stepTrade(context: StepContext, trade: Trade): void {
   const price = positiveOf(trade.price);
   const quantity = positiveOf(trade.quantity);
-  const fault = faultOf(trade);
+  const fault = faultOf(trade) ?? retentionFault(context, trade);
   if (fault !== undefined) {
     refuseTick(context, trade, fault);
     return;
@@ -66,6 +66,11 @@ function faultOf(trade: Trade): string | undefined {
   if (lastId < id || lastId - id >= AGGREGATE_IDS_MAX) return 'id_out_of_range';
   if (!Number.isSafeInteger(tsUs) || tsUs <= 0 || !Number.isSafeInteger(receivedAtUs)) return 'time_out_of_bounds';
   return undefined;
+}
+
+// The bars of days that retention has dropped are final; a live trade that old would be stored beside them, never in them.
+function retentionFault({ header, state, clockAfterUs }: StepContext, { tsUs }: Trade): string | undefined {
+  return header.origin === 'live' && tsUs < clockAfterUs - state.keptUs ? 'below_retention' : undefined;
 }
 
 /** Reads a decimal above zero; undefined when the text is not one. */

@@ -11,8 +11,8 @@ import { createShardState } from '../src/shard-state.ts';
 import { step } from '../src/step.ts';
 import { createProducer, type EntryText, START_US, tradeOf } from './producer.ts';
 
-function createShard() {
-  const state = createShardState(0, 1_000_000);
+function createShard(keptUs?: number) {
+  const state = createShardState(0, 1_000_000, keptUs);
   let number = 0;
   return ({ h, d }: EntryText): SealedBatch => {
     number++;
@@ -59,4 +59,18 @@ it('ids of live trades ahead of time stay an open gap; the history’s word on t
   expect(sealed.state.gapsPut).toMatchObject([{ fromId: 2, toId: 2, state: 'open' }]);
   const repair = take(createProducer('r').entry([refusedOf(2)], START_US + 5, 'repair'));
   expect(repair.state.gapsPut).toMatchObject([{ fromId: 2, toId: 2, state: 'quarantined' }]);
+});
+
+it('a live trade older than what is kept is quarantined with its id; an imported one is stored', () => {
+  const keptUs = 1_000_000;
+  const take = createShard(keptUs);
+  const producer = createProducer('p');
+  take(producer.entry([tradeOf('A', 1, START_US)], START_US));
+  const old = tradeOf('A', 3, START_US - keptUs - 1);
+  const sealed = take(producer.entry([tradeOf('A', 2, START_US - keptUs), old], START_US));
+  expect(sealed.trades).toHaveLength(1);
+  expect(sealed.state.quarantine).toMatchObject([{ reason: 'below_retention', id: 3 }]);
+  expect(sealed.state.gapsPut).toMatchObject([{ fromId: 3, toId: 3, state: 'quarantined' }]);
+  const imported = take(createProducer('i').entry([tradeOf('A', 0, START_US - keptUs - 1)], START_US, 'import'));
+  expect(imported.trades).toHaveLength(1);
 });

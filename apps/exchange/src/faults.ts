@@ -30,7 +30,7 @@ export type FaultSettings = {
   conflictEvery: number;
   /** Each tick frame is sent late by up to this, each by another time; 0 is off. */
   reorderMs: number;
-  /** Each n-th tick frame is spoiled, by the ways named in `spoils` in turn, all of them when it is empty; 0 is off. */
+  /** Each n-th tick frame of a channel that they fit is spoiled, by the ways named in `spoils` in turn, all of them when it is empty; 0 is off. */
   spoilEvery: number;
   spoils: readonly string[];
   /** What becomes of SUBSCRIBE: obeyed, unanswered and ignored, refused, or only its first half done. */
@@ -99,6 +99,7 @@ export function createFaults(): Faults {
   let settings = { ...NONE };
   let touchesFrames = false;
   let frames = 0;
+  let spoilable = 0;
   let spoiled = 0;
   let records: FaultRecord[] = [];
   const truths = createTickTruths();
@@ -117,11 +118,13 @@ export function createFaults(): Faults {
     return fate;
   }
 
+  // Only frames that some wanted way fits are counted, so that each n-th of them is spoiled.
   function nextSpoil(stream: string, id: number): FrameFate {
     const channel = stream.slice(stream.indexOf('@') + 1);
     const names = settings.spoils.length > 0 ? settings.spoils : [...SPOILS.keys()];
     const fitting = names.flatMap((name) => SPOILS.get(name) ?? []).filter((spoil) => spoil.channel === channel);
-    const spoil = fitting[spoiled++ % Math.max(1, fitting.length)];
+    if (fitting.length === 0 || !isTurn(++spoilable, settings.spoilEvery)) return 'send';
+    const spoil = fitting[spoiled++ % fitting.length];
     return spoil !== undefined && truths.note(stream, id, spoil) ? note(spoil, stream, id) : 'send';
   }
 
@@ -141,8 +144,8 @@ export function createFaults(): Faults {
       if (isTurn(frames, settings.duplicateEvery)) return note('twice', stream, id);
       if (isTurn(frames, settings.delayEvery)) return note('late', stream, id);
       if (isTurn(frames, settings.conflictEvery)) return note('conflict', stream, id);
-      if (isTurn(frames, settings.spoilEvery)) return nextSpoil(stream, id);
-      return settings.reorderMs > 0 ? note('late', stream, id) : 'send';
+      if (settings.reorderMs > 0) return note('late', stream, id);
+      return settings.spoilEvery > 0 ? nextSpoil(stream, id) : 'send';
     },
     records: () => records,
     truthOf: truths.of,

@@ -22,6 +22,8 @@ export type Spoil = {
 };
 
 const MINUTE_MS = 60_000;
+/** Two days are more than a recorder of the simulated market keeps, so it refuses those. */
+const KEPT_MS = 1440 * MINUTE_MS;
 const LATE_MS = {
   'late-1m': MINUTE_MS,
   'late-10m': 10 * MINUTE_MS,
@@ -55,7 +57,7 @@ export const SPOILS: ReadonlyMap<string, Spoil> = new Map(
 
 function times(): Spoil[] {
   const late = Object.entries(LATE_MS).map(([name, lateMs]): Spoil => {
-    const truth: SpoilTruth = { kind: 'changed', shiftUs: -lateMs * 1000 };
+    const truth: SpoilTruth = lateMs > KEPT_MS ? { kind: 'refused' } : { kind: 'changed', shiftUs: -lateMs * 1000 };
     return { name, channel: 'trade', truth, apply: withTime((ms) => ms - lateMs) };
   });
   // A time ahead of the clock may be the clock's fault, so whoever reads it may ask the history, which has the true one.
