@@ -95,7 +95,7 @@ describe.skipIf(first === undefined)('links', () => {
     const paces = [{ latencyMs: 40, jitterMs: 60 }, { bytesPerS: 200_000 }, { sliceBytes: 1 }];
     for (const pace of paces) {
       for (const link of LINKS) market.proxy(link).set(pace);
-      await delay(2_500);
+      await delay(2_000);
       for (const link of LINKS) market.proxy(link).heal();
     }
     const verdict = await judge(market);

@@ -3,6 +3,7 @@
  * It must believe nothing that the product says of itself but where it says that something is missing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type postgres from 'postgres';
 import { type ApiCandle, plain, type TapeQuote, type TapeTrade } from '../whole-path/market-client.ts';
 import type { FaultMarket } from './fault-market.ts';
 import { readRecord, type StoredRecord } from './stored-record.ts';
@@ -65,12 +66,16 @@ export async function waitForRecovery(market: FaultMarket, options: RecoveryOpti
   const { deadlineMs = 60_000 } = options;
   const calledMs = Date.now();
   const { sql } = market.database;
+  const newestQuotes = await newestQuoteIds(market, calledMs);
   let missing = '';
   const isRecovered = async (): Promise<boolean> => {
     const heads = await sql`
-      select symbol, 'trade' as channel, max(ts) as newest from trades group by 1
-      union all select symbol, 'quote', max(ts) from quotes group by 1`;
-    const live = heads.filter((row) => row.newest.getTime() > calledMs).length;
+      select symbol, 'trade' as channel, max(ts) as newest, max(id)::float8 as id from trades group by 1
+      union all select symbol, 'quote', max(ts), max(id)::float8 from quotes group by 1`;
+    // A quote carries the time at which it was received; that the newest are there says its id alone.
+    const isLive = (row: postgres.Row) =>
+      row.channel === 'trade' ? row.newest.getTime() > calledMs : row.id > (newestQuotes.get(row.symbol) ?? 0);
+    const live = heads.filter(isLive).length;
     const [gaps] =
       await sql`select count(*)::int as open from gaps where state = 'open' and (from_ts is null or from_ts < ${new Date(calledMs)})`;
     const pending = await market.hasPending(calledMs);
@@ -88,6 +93,15 @@ export async function waitForRecovery(market: FaultMarket, options: RecoveryOpti
     throw new Error(`seed ${market.seed}, ${missing}: ${(error as Error).message}`, { cause: error });
   }
   return Date.now() - (options.faultEndedMs ?? calledMs);
+}
+
+async function newestQuoteIds(market: FaultMarket, untilMs: number): Promise<Map<string, number>> {
+  const ids = new Map<string, number>();
+  for (const symbol of market.symbols) {
+    const quotes = await market.tape(symbol, 'bookTicker', untilMs - QUOTE_DELAY_MAX_MS, untilMs);
+    ids.set(symbol, quotes.at(-1)?.id ?? 0);
+  }
+  return ids;
 }
 
 /** Waits for the recovery, then judges everything from `begin` on until now. */
