@@ -141,7 +141,7 @@ describe.each(found)('an import on $name $version', (engine) => {
       ['2024-01-05', true],
     ]);
     const [gap] =
-      await database.sql`select to_ts - from_ts < interval '5 minutes' as narrow from gaps where symbol = ${symbol} and state = 'open'`;
+      await database.sql`select to_ts - from_ts < interval '10 minutes' as narrow from gaps where symbol = ${symbol} and state = 'open'`;
     expect(gap?.narrow).toBe(true);
     const kept =
       await database.sql`select to_char(day at time zone 'UTC', 'DD') as day from kept_days where day >= '2024-01-01' order by 1`;

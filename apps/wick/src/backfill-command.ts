@@ -8,13 +8,14 @@ import { createAggregateAsker, findWanted } from './history/backfill-want.ts';
 import type { HistoryDatabase } from './history/history-database.ts';
 import { type HistoryPlace, openHistoryPlace } from './history/history-place.ts';
 import { controlLine, type IdSpan, want } from './history/import-entries.ts';
+import { compareWhenShown } from './history/kline-check.ts';
 import { formatCount, formatProgress } from './history/progress-line.ts';
 import { refreshRange } from './history/settle-candles.ts';
 import { openKlineRest } from './kline-source.ts';
 import { findPlace, type RunningPlace } from './running-place.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-import { compareCandles, formatComparison } from './verify-command.ts';
+import { formatComparison } from './verify-command.ts';
 
 /** Longest wait without an id fetched. Units: ms. */
 export const FETCH_WAIT_MAX_MS = 600_000;
@@ -23,7 +24,6 @@ const LOOK_EVERY_MS = 500;
 const WEIGHT_EVERY_MS = 5_000;
 const DUE_AFTER_US = 10_000_000;
 const MINUTE_MS = 60_000;
-const LISTED_MAX = 20;
 const DAY_US = 86_400_000_000;
 
 /** Backfills. Shape: 0 fetched and equal, or wanted; 1 different or not fetched; 2 a wrong command. */
@@ -160,7 +160,7 @@ async function reportCompared(
   const whole = { fromMs: Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS, toMs: Math.floor(toMs / MINUTE_MS) * MINUTE_MS };
   const range = { symbol, interval: '1m', ...whole };
   const source = openKlineRest(place.exchangeUrl, symbol, '1m');
-  const found = await compareCandles(createApiClient(place.apiUrl), source, range, LISTED_MAX);
+  const found = await compareWhenShown(createApiClient(place.apiUrl), source, range);
   terminal.close();
   const json = { symbol, ...span, ...found };
   console.log(options.flag('json') ? JSON.stringify(json, null, 2) : formatComparison(found, range, source.name));

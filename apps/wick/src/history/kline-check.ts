@@ -5,9 +5,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ApiClient } from '../api-client.ts';
-import { openKlineFile } from '../kline-source.ts';
+import type { Comparison } from '../candle-comparison.ts';
+import { type KlineSource, openKlineFile } from '../kline-source.ts';
 import { UsageError } from '../usage-error.ts';
-import { compareCandles, formatComparison } from '../verify-command.ts';
+import { compareCandles, formatComparison, type VerifyRange } from '../verify-command.ts';
 import { symbolOfFile } from './trade-files.ts';
 
 /** What a file of klines said. Shape: `text` is what a person reads. */
@@ -22,7 +23,11 @@ export type KlineVerdict = {
 /** What was imported. Units: ms, `toMs` exclusive. */
 export type VerifiedRange = { readonly symbol: string; readonly fromMs: number; readonly toMs: number };
 
+/** How long the api is waited for. Units: ms. */
+export const SHOWN_WAIT_MAX_MS = 10_000;
+
 const LISTED_MAX = 20;
+const LOOK_EVERY_MS = 500;
 const MINUTE_MS = 60_000;
 
 /** Compares with a file, or with each file of a folder. Shape: nothing when none is named. Errors: UsageError. */
@@ -38,7 +43,7 @@ export async function verifyKlines(
     const source = await openKlineFile(file);
     const interval = `${(source.range?.stepMs ?? MINUTE_MS) / MINUTE_MS}m`;
     const asked = { ...range, interval };
-    const found = await compareCandles(api, source, asked, LISTED_MAX);
+    const found = await compareWhenShown(api, source, asked);
     const { compared, equal, different } = found;
     verdicts.push({ file, compared, equal, different, text: formatComparison(found, asked, file) });
   }
@@ -49,6 +54,23 @@ export async function verifyKlines(
     );
   }
   return verdicts;
+}
+
+/**
+ * Compares candles with klines, again while any is missing, open, incomplete or different: the api shows what is stored a moment later.
+ * Limits: the last comparison counts after SHOWN_WAIT_MAX_MS.
+ */
+export async function compareWhenShown(api: ApiClient, source: KlineSource, range: VerifyRange): Promise<Comparison> {
+  const untilMs = Date.now() + SHOWN_WAIT_MAX_MS;
+  for (;;) {
+    const found = await compareCandles(api, source, range, LISTED_MAX).catch((error: unknown) => {
+      if (Date.now() > untilMs) throw error;
+    });
+    const skipped = Object.values(found?.notCompared ?? {}).reduce((sum, count) => sum + count, 0);
+    const isShown = found !== undefined && found.compared > 0 && skipped + found.different === 0;
+    if (found !== undefined && (isShown || Date.now() > untilMs)) return found;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
 }
 
 function rangeOf(file: string, ranges: readonly VerifiedRange[]): VerifiedRange | undefined {
