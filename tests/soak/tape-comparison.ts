@@ -124,10 +124,37 @@ const TEXT = {
   bookTicker: `id || ' ' || trim_scale(bid) || ' ' || trim_scale(bid_quantity) || ' ' || trim_scale(ask) || ' ' || trim_scale(ask_quantity)`,
 } as const;
 
-function trimmed(decimal: string): string {
-  let end = decimal.length;
-  while (decimal.charCodeAt(end - 1) === 48) end--;
-  return decimal.charCodeAt(end - 1) === 46 ? decimal.slice(0, end - 1) : decimal.slice(0, end);
+const LAST_ID = { trade: 'last_id', bookTicker: 'id' } as const;
+
+// Repair may have stored an aggregate: one row for several trades of one moment, price and side. It is the first of them with their quantity.
+function textOfRow(ticks: readonly (Tick | undefined)[]): string {
+  const [first] = ticks;
+  if (first === undefined || ticks.length === 1 || !('price' in first))
+    return first === undefined ? 'nothing' : textOf(first);
+  const isAlike = (tick: Tick | undefined) =>
+    tick !== undefined && 'price' in tick && tick.price === first.price && tick.buyerMaker === first.buyerMaker;
+  if (!ticks.every(isAlike)) return 'trades that are no aggregate';
+  const sum = ticks.reduce((total, tick) => total + scaled((tick as TapeTrade).quantity), 0n);
+  return textOf({ ...first, quantity: decimal(sum) });
+}
+
+const DIGITS = 18;
+
+function scaled(text: string): bigint {
+  const [whole = '0', fraction = ''] = text.split('.');
+  return BigInt(whole + fraction.padEnd(DIGITS, '0'));
+}
+
+function decimal(value: bigint): string {
+  const padded = value.toString().padStart(DIGITS + 1, '0');
+  return `${padded.slice(0, -DIGITS)}.${padded.slice(-DIGITS)}`;
+}
+
+// Without needless zeros; every decimal here has a point.
+function trimmed(text: string): string {
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === 48) end--;
+  return text.charCodeAt(end - 1) === 46 ? text.slice(0, end - 1) : text.slice(0, end);
 }
 
 // Rows belong to the second of the tape whose ids they have: a quote's own time is when it was received.
@@ -187,7 +214,8 @@ async function compareTicks(
   const lateMs = channel === 'trade' ? 0 : QUOTE_DELAY_MAX_MS;
   const read = (where: string, parameters: (string | number)[]) =>
     sql.unsafe(
-      `select id::float8 as id, ${TEXT[channel]} as text from ${TABLES[channel]} where symbol = $1 and ${where} order by id`,
+      `select id::float8 as id, ${LAST_ID[channel]}::float8 as "lastId", ${TEXT[channel]} as text
+       from ${TABLES[channel]} where symbol = $1 and ${where} order by id`,
       [symbol, ...parameters],
     );
   const rows = await read(
@@ -201,16 +229,17 @@ async function compareTicks(
   );
   const known = new Map(ticks.map((tick) => [tick.id, tick]));
   const stored = new Set<number>();
-  for (const { id, text } of rows) {
-    const tick = known.get(id);
-    if (stored.has(id)) {
+  for (const { id, lastId, text } of rows) {
+    const ids = Array.from({ length: lastId - id + 1 }, (_, i) => Number(id) + i);
+    const expected = textOfRow(ids.map((one) => known.get(one)));
+    if (ids.some((one) => stored.has(one))) {
       found.twice++;
-      note(`${id} is stored twice`);
-    } else if (tick === undefined || textOf(tick) !== text) {
+      note(`${id}…${lastId} is stored twice`);
+    } else if (expected !== text) {
       found.wrong++;
-      note(`${id}: ${text} instead of ${tick === undefined ? 'nothing' : textOf(tick)}`);
+      note(`${id}…${lastId}: ${text} instead of ${expected}`);
     }
-    stored.add(id);
+    for (const one of ids) stored.add(one);
   }
   const missing = ticks.filter((tick) => !stored.has(tick.id));
   const lost = channel === 'trade' ? missing : await withoutUnobserved(market, symbol, missing, found);
