@@ -73,7 +73,15 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     const channels = options.channels ?? 'trade';
     if (options.profile !== undefined) await countFunctions(database);
     const env = {
-      ...{ FEED: 'simulator', REPLAY: '0', REDIS_PREFIX: 'bench:', LOG_LEVEL: 'info', BACKFILL_HOURS: '0' },
+      ...{
+        FEED: 'simulator',
+        REPLAY: '0',
+        REDIS_PREFIX: 'bench:',
+        LOG_LEVEL: 'info',
+        CALLS_PER_MINUTE: '0',
+        SOCKETS_PER_ADDRESS: '0',
+        BACKFILL_HOURS: '0',
+      },
       ...{ REDIS_URL: redis.url, DATABASE_URL: database.url, SHARDS: String(shards), CHANNELS: channels },
       SYMBOLS: symbols.map(({ symbol }) => symbol).join(','),
       BINANCE_REST_URL: `http://127.0.0.1:${port}`,

@@ -88,7 +88,14 @@ async function startLoadedApi({ engine, form, profile, closing }: BenchContext):
   await loop.store(batchesOf(tape, [], 5_000));
   await loop.close();
   const api = await startApp('api', {
-    ...{ FEED: 'simulator', REPLAY: '0', REDIS_PREFIX: 'bench:', SHARDS: String(SHARDS), API_PORT: '0' },
+    ...{
+      FEED: 'simulator',
+      REPLAY: '0',
+      REDIS_PREFIX: 'bench:',
+      SHARDS: String(SHARDS),
+      API_PORT: '0',
+      CALLS_PER_MINUTE: '0',
+    },
     ...{ REDIS_URL: redis.url, DATABASE_URL: database.url, SYMBOLS: SYMBOL, INGEST_URL: 'http://127.0.0.1:9' },
     ...(profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` }),
   });
