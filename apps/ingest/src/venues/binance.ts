@@ -71,7 +71,7 @@ function readReceivedAtUs(text: string): number | undefined {
  */
 function parseFrame(text: string, context: FrameContext): ParsedFrame {
   if (text.length > FRAME_LENGTH_MAX) return refuseInput('frame_too_large', text, context.receivedAtUs);
-  const frame = readJson(text);
+  const frame = readUsual(text) ?? readJson(text);
   if (frame === undefined) return refuseInput('malformed_frame', text, context.receivedAtUs);
   const name = frame.stream;
   if (typeof name !== 'string') return parseUnnamed(frame, text, context);
@@ -81,6 +81,33 @@ function parseFrame(text: string, context: FrameContext): ParsedFrame {
   if (!isFields(data))
     return refuseEvent(data === undefined ? 'missing_field' : 'wrong_type', { text, stream, context });
   return parseEvent(data, { text, stream, context });
+}
+
+// JSON strings without escapes, and whole JSON numbers.
+const TEXT = '"([^"\\\\\\x00-\\x1f]*)"';
+const WHOLE = '(0|[1-9][0-9]{0,15})';
+const REPLAYED = '(?:,"receivedAtNs":[1-9][0-9]{18})?';
+const USUAL_TRADE = new RegExp(
+  `^{"stream":${TEXT},"data":{"e":"trade","E":${WHOLE},"s":${TEXT},"t":${WHOLE},"p":${TEXT},"q":${TEXT},"T":${WHOLE},"m":(true|false),"M":(?:true|false)}${REPLAYED}}$`,
+);
+const USUAL_QUOTE = new RegExp(
+  `^{"stream":${TEXT},"data":{"u":${WHOLE},"s":${TEXT},"b":${TEXT},"B":${TEXT},"a":${TEXT},"A":${TEXT}}${REPLAYED}}$`,
+);
+
+/**
+ * Reads a trade or best quote that is written exactly as the venue writes them, for less than JSON.parse costs; undefined for all others.
+ * It accepts valid JSON only, and gives what JSON.parse gives of every field that is used.
+ */
+function readUsual(text: string): Fields | undefined {
+  const trade = USUAL_TRADE.exec(text);
+  if (trade !== null) {
+    const [, stream, , s, t, p, q, T, m] = trade;
+    return { stream, data: { e: 'trade', s, t: Number(t), p, q, T: Number(T), m: m === 'true' } };
+  }
+  const quote = USUAL_QUOTE.exec(text);
+  if (quote === null) return undefined;
+  const [, stream, u, s, b, B, a, A] = quote;
+  return { stream, data: { u: Number(u), s, b, B, a, A } };
 }
 
 function readJson(text: string): Fields | undefined {
