@@ -7,8 +7,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { engines } from '@wickstream/servers/fixture';
-import { DefaultLogger, MainClient, WebsocketClient } from 'binance';
-import ccxt from 'ccxt';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type LiveFeed, startLiveFeed, until } from './live-feed.ts';
@@ -16,7 +14,7 @@ import { type LiveFeed, startLiveFeed, until } from './live-feed.ts';
 const run = promisify(execFile);
 const missing = (program: string): string | undefined =>
   spawnSync('sh', ['-c', `command -v ${program}`]).status === 0 ? undefined : `no ${program} here`;
-const [noCurl, noPython] = [missing('curl'), missing('python3')];
+const noCurl = missing('curl');
 const text = readFileSync(join(import.meta.dirname, '../../docs/API.md'), 'utf8');
 const sections = text
   .split(/^### /m)
@@ -33,7 +31,6 @@ const calls = sections.filter(({ heading }) => /^(GET|POST) \//.test(heading));
 const commands = calls.flatMap(({ heading, blocks }) =>
   blocks.filter(({ kind }) => kind === 'sh').flatMap(({ body }) => body.split('\n').map((line) => ({ heading, line }))),
 );
-const recipe = (name: string) => sections.find(({ heading }) => heading.startsWith(name))?.blocks[0]?.body ?? '';
 
 const [engine] = await engines();
 if (engine === undefined) throw new Error('no engine');
@@ -100,42 +97,5 @@ describe('docs/API.md', () => {
     }
     expect(received.filter((message) => 'code' in message || message.type === 'error')).toEqual([]);
     socket.terminate();
-  });
-
-  it('the recipes for ccxt and a connector', async () => {
-    const logger = { ...DefaultLogger, info: () => undefined };
-    class QuietClient extends WebsocketClient {
-      constructor(options: ConstructorParameters<typeof WebsocketClient>[0]) {
-        super(options, logger);
-        sockets.push(this);
-      }
-    }
-    const sockets: QuietClient[] = [];
-    const printed: unknown[] = [];
-    const console_ = { log: (message: unknown) => printed.push(message) };
-    const script = (body: string, result: string) =>
-      new Function(
-        'base',
-        'ccxt',
-        'MainClient',
-        'WebsocketClient',
-        'console',
-        `return (async () => { ${body}\nreturn ${result}; })()`,
-      );
-    const arguments_ = [feed.base, ccxt, MainClient, QuietClient, console_] as const;
-    const viaCcxt = await script(recipe('ccxt'), '{ candles, pushed, exchange }')(...arguments_);
-    expect([viaCcxt.candles.length > 0, viaCcxt.pushed.length > 0]).toEqual([true, true]);
-    await viaCcxt.exchange.close();
-    const klines = await script(recipe('A Binance connector'), 'klines')(...arguments_);
-    expect(klines.length).toBeGreaterThan(0);
-    await until('a pushed kline', () => JSON.stringify(printed).includes('"e":"kline"'));
-    for (const socket of sockets) socket.closeAll(true);
-  });
-
-  it('the recipe for Python', async (ctx) => {
-    if (noPython) ctx.skip(noPython);
-    const python = `base = "${feed.base}"\n${recipe('Python')}`;
-    const { stdout } = await run('python3', ['-c', python]);
-    expect(stdout).toMatch(/^\d{13} \d+\.\d{8}$/m);
   });
 });

@@ -15,6 +15,7 @@ import {
 /** A running feed. Shape: `get` reads JSON of the api, `ask` JSON of the exchange; `stop` holds the feed. */
 export type LiveFeed = {
   readonly base: string;
+  readonly databaseUrl: string;
   get<T>(path: string): Promise<T>;
   ask<T>(path: string): Promise<T>;
   /** Sets a fault of the exchange. */
@@ -59,6 +60,7 @@ export async function startLiveFeed(engine: Engine, rate: number, backfillHours 
     await until('the api is ready', async () => (await fetch(`${api.baseUrl}/readyz`)).ok);
     return {
       base: api.baseUrl,
+      databaseUrl: database.url,
       get: (path) => readJson(api.baseUrl + path),
       ask: (path) => readJson(exchange.baseUrl + path),
       async fault(change) {

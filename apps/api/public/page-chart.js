@@ -153,9 +153,12 @@ export function createCandleChart(element, { onHover, onScroll }) {
       draw();
     },
     toNewest() {
-      const shown = Math.max(24, Math.min(140, Math.floor(element.clientWidth / 7)));
-      if (order.length > 0)
-        chart.timeScale().setVisibleLogicalRange({ from: order.length - shown, to: order.length + 4 });
+      const scale = chart.timeScale();
+      const width = scale.width() || element.clientWidth - 80;
+      const fitting = Math.max(30, Math.min(140, Math.floor(width / 7)));
+      const shown = Math.max(30, Math.min(fitting, order.length + 2));
+      scale.applyOptions({ barSpacing: width / (shown + 6) });
+      scale.scrollToPosition(5, false);
     },
     /** Zooms by a factor, the right edge fixed. */
     zoom(factor) {
