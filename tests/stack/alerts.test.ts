@@ -109,27 +109,54 @@ describe('alerts of a running stack', { timeout: 150_000 }, () => {
 
   it('GapNotRepaired and QuarantineRateHigh fire when ticks are missing, the history answers with errors, and ticks are nonsense', async (ctx) => {
     if (missing) ctx.skip(missing);
+    await ends('GapNotRepaired', 'QuarantineRateHigh');
     await stack.fault({ dropEvery: 9, spoilEvery: 5, spoils: ['price-nan', 'quote-crossed'], restStatus: 503 });
     await fires('GapNotRepaired', 'QuarantineRateHigh');
     await stack.fault({ dropEvery: 0, spoilEvery: 0, restStatus: 0 });
     await ends('GapNotRepaired', 'QuarantineRateHigh');
   });
 
-  it('ShardLagHigh and FrameToCandleSlow fire when the database stands, TicksLost when Redis loses what waits', async (ctx) => {
+  it('ShardLagHigh fires when the database stands, FrameToCandleSlow when it stumbles', async (ctx) => {
     if (missing) ctx.skip(missing);
+    await ends('ShardLagHigh', 'FrameToCandleSlow');
     const sql = await stack.database.sql.reserve();
     await sql`begin`;
     await sql`lock table trades in access exclusive mode`;
     await fires('ShardLagHigh');
-    await admin.flushall();
     await sql`rollback`;
+    // One slow commit among hundreds is no slow hundredth, so it stumbles again and again.
+    const stumble = async () => {
+      await sql`begin`;
+      await sql`lock table trades in access exclusive mode`;
+      await sql`select pg_sleep(0.7)`;
+      await sql`rollback`;
+      return (await prometheus.firing()).has('FrameToCandleSlow');
+    };
+    await waitUntil('FrameToCandleSlow fires', stumble, FIRES_WITHIN_MS);
     sql.release();
-    await fires('FrameToCandleSlow', 'TicksLost');
     await ends('ShardLagHigh', 'FrameToCandleSlow');
+  });
+
+  it('TicksLost fires when Redis loses what nobody has read yet', async (ctx) => {
+    if (missing) ctx.skip(missing);
+    await ends('TicksLost');
+    const unread = async () => {
+      const lengths = await Promise.all([0, 1].map((shard) => admin.xlen(`sim:ticks:{${shard}}`)));
+      return lengths.reduce((sum, length) => sum + length, 0);
+    };
+    const aggregator = stack.apps.get('aggregator')?.child;
+    aggregator?.kill('SIGSTOP');
+    const before = await unread();
+    await waitUntil('entries wait', async () => (await unread()) > before + 10);
+    await admin.flushall();
+    aggregator?.kill('SIGCONT');
+    await fires('TicksLost');
+    await ends('ShardLagHigh');
   });
 
   it('ShardErrors fires when the database ends connections, JobFailing when it refuses a job', async (ctx) => {
     if (missing) ctx.skip(missing);
+    await ends('ShardErrors', 'JobFailing');
     const { sql } = stack.database;
     await sql`alter procedure refresh_bars() rename to refresh_bars_hidden`;
     await waitUntil(
@@ -148,6 +175,7 @@ describe('alerts of a running stack', { timeout: 150_000 }, () => {
   it('RedisMemoryHigh fires near the limit', async (ctx) => {
     if (missing) ctx.skip(missing);
     if (!prometheus.jobs.includes('redis')) ctx.skip('prometheus-redis-exporter is not installed here');
+    await ends('RedisMemoryHigh');
     const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))?.[1]);
     await admin.config('SET', 'maxmemory', String(Math.round(used * 1.15)));
     await fires('RedisMemoryHigh');
@@ -157,6 +185,7 @@ describe('alerts of a running stack', { timeout: 150_000 }, () => {
 
   it('FeedStale fires when the exchange falls silent', async (ctx) => {
     if (missing) ctx.skip(missing);
+    await ends('FeedStale');
     await stack.fault({ silentSymbols: ['BTCUSDT'] });
     await fires('FeedStale');
     await stack.fault({ silentSymbols: [] });
@@ -165,6 +194,7 @@ describe('alerts of a running stack', { timeout: 150_000 }, () => {
 
   it('CandleStale and InstanceDown fire when ingest is gone, ClockSkew when it comes back to an exchange with another clock', async (ctx) => {
     if (missing) ctx.skip(missing);
+    await ends('CandleStale', 'InstanceDown', 'ClockSkew');
     await stack.apps.get('ingest')?.kill9();
     await fires('CandleStale', 'InstanceDown');
     await stack.fault({ timeOffsetMs: 5_000 });
