@@ -14,7 +14,7 @@ export async function readParquet(path: string): Promise<Record<string, string>[
   }
   // The reader would make floats of decimals: without the type it hands out their bytes.
   const schema = metadata.schema.map((element) => {
-    const { converted_type: converted, ...bare } = element;
+    const { converted_type: converted, logical_type: _, ...bare } = element;
     return converted === 'UTF8' ? element : bare;
   });
   const rows = await parquetReadObjects({ file, metadata: { ...metadata, schema } });

@@ -110,9 +110,9 @@ function elementOf({ name, kind }: ParquetColumn): Schema[number] {
     case 'boolean':
       return { ...common, type: 'BOOLEAN' };
     case 'ms':
-      return { ...common, type: 'INT64', converted_type: 'TIMESTAMP_MILLIS' };
+      return { ...common, type: 'INT64', converted_type: 'TIMESTAMP_MILLIS', logical_type: utc('MILLIS') };
     case 'us':
-      return { ...common, type: 'INT64', converted_type: 'TIMESTAMP_MICROS' };
+      return { ...common, type: 'INT64', converted_type: 'TIMESTAMP_MICROS', logical_type: utc('MICROS') };
     case 'decimal':
       return {
         ...common,
@@ -120,6 +120,11 @@ function elementOf({ name, kind }: ParquetColumn): Schema[number] {
         ...{ precision: DECIMAL_DIGITS, scale: DECIMAL_SCALE },
       };
   }
+}
+
+// The older form says nothing of UTC to some readers, which then give a local time.
+function utc(unit: 'MILLIS' | 'MICROS') {
+  return { type: 'TIMESTAMP', isAdjustedToUTC: true, unit } as const;
 }
 
 function cellValue(cell: CsvCell, kind: ColumnKind, name: string): string | boolean | bigint | null {
