@@ -13,6 +13,7 @@ import { latency } from './benches/latency.ts';
 import { panels } from './benches/panels.ts';
 import { read } from './benches/read.ts';
 import { size } from './benches/size.ts';
+import { stages } from './benches/stages.ts';
 import { start } from './benches/start.ts';
 import { wholeMarket } from './benches/whole-market.ts';
 import type { Scenario } from './scenario.ts';
@@ -32,4 +33,5 @@ export const catalogue: readonly Scenario[] = [
   size,
   growth,
   start,
+  stages,
 ];

@@ -3,10 +3,13 @@
  * It must measure and never assert: only a bench that breaks makes the exit code 1, not a slow machine.
  */
 import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { checkout } from '@wickstream/servers/server-folder';
 import { catalogue } from './catalogue.ts';
 import { type Engine, type EngineName, startEngine } from './engines.ts';
 import { describeCommit, describeMachine } from './machine.ts';
 import { type BenchOptions, OptionError, readOptions } from './options.ts';
+import { writeNumbers } from './readme-numbers.ts';
 import { type Row, type RunFacts, rowOf, rowWithout, writeReport } from './report.ts';
 import type { BenchContext, Scenario } from './scenario.ts';
 
@@ -25,7 +28,8 @@ async function run(options: BenchOptions): Promise<number> {
     if (own.length === 0) continue;
     rows.push(...(await runEngine(name, own, options, facts)));
   }
-  writeReport(options.folder, names, rows);
+  const all = writeReport(options.folder, names, rows);
+  if (options.folder === join(checkout, 'docs')) writeNumbers(join(checkout, 'README.md'), all);
   const broken = rows.filter((row) => row.verdict === 'failed');
   console.log(`${rows.length} rows in ${options.folder}/BENCHMARKS.md, ${broken.length} broken`);
   return broken.length === 0 ? 0 : 1;

@@ -58,8 +58,8 @@ function namesOf({ name, what, target, perEngine }: Scenario, engine: { name: st
   return { bench: name, engine: perEngine ? engine.name : '', version: engine.version, what, target };
 }
 
-/** Writes both files. Order: rows by the order of the benches, then of the engines. */
-export function writeReport(folder: string, order: readonly string[], rows: readonly Row[]): void {
+/** Writes both files and returns all their rows. Order: rows by the order of the benches, then of the engines. */
+export function writeReport(folder: string, order: readonly string[], rows: readonly Row[]): readonly Row[] {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'benchmarks.json');
   const known: Row[] = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).rows : [];
@@ -70,6 +70,7 @@ export function writeReport(folder: string, order: readonly string[], rows: read
     .sort((a, b) => order.indexOf(a.bench) - order.indexOf(b.bench) || b.engine.localeCompare(a.engine));
   writeFileSync(file, `${JSON.stringify({ rows: all }, null, 1)}\n`);
   writeFileSync(join(folder, 'BENCHMARKS.md'), formatReport(all));
+  return all;
 }
 
 function formatReport(rows: readonly Row[]): string {

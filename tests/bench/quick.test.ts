@@ -24,6 +24,7 @@ const BENCHES = [
   'import',
   'size',
   'start',
+  'stages',
 ];
 const folder = mkdtempSync(join(tmpdir(), 'wickstream-bench-'));
 
