@@ -23,6 +23,7 @@ const FAULTS = [
   'refused',
   'commit repeated',
   'cut',
+  'tail replaced',
   'flush',
   'trim',
   'sweep',

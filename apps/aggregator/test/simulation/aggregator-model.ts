@@ -3,7 +3,7 @@
  * It must do what those three do, in the same order, so that a rule that is missing here is a rule that is missing there.
  */
 import type { Bar } from '@wickstream/shared/bar';
-import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored } from '../../src/anchor.ts';
+import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored, nameOf } from '../../src/anchor.ts';
 import { type Batch, barKey, createBatch } from '../../src/batch.ts';
 import { type SealedBatch, sealBatch } from '../../src/sealed-batch.ts';
 import { type ShardState, shardStateOf } from '../../src/shard-state.ts';
@@ -113,6 +113,7 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const committed = stream.at(orderOf(offset));
     if (committed === undefined) return [];
     if (bug === 'anchor') return [committed];
+    if (bug === 'anchor-alone') return nameOf(committed.h) === anchor?.split(' ')[0] ? [committed] : [];
     const from = orderOf(anchorBeginning(anchor) ?? offset);
     const entries = stream.range(from - 1, committed.order + 1, READ_ENTRIES_MAX);
     return isAnchored(anchor, entries) ? entries : [];

@@ -12,6 +12,7 @@ import type { TakenShard } from '../../src/taken-shard.ts';
 export const PLANTED_BUGS = {
   contiguity: 'entries that were delivered to another consumer are not looked for',
   anchor: 'the committed entry is known by its id alone',
+  'anchor-alone': 'the committed entry is known by its own id and number; the ones before it are not looked at',
   term: 'a batch is stored if its number fits, whoever holds the shard',
   'ledger-reload': 'after an error the offset is loaded again, the ledger is not',
   'ack-before-commit': 'entries are acknowledged when they are sent to be stored',

@@ -35,6 +35,7 @@ const FAULTS = {
   sweep: 1.5,
   trim: 1.5,
   cut: 0.8,
+  'tail replaced': 0.4,
   flush: 0.25,
   reboot: 0.6,
   repair: 1.5,
@@ -129,6 +130,7 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
       sweep: aggregator.sweep,
       trim: () => aggregator.trim(random() < 0.5),
       cut: () => stream.cut(1 + below(12), random() < 0.6),
+      'tail replaced': () => replaceTail(aggregator, ingest),
       flush: () => stream.flush(random() < 0.5),
       reboot: () => ingest.reboot(below(8), random() < 0.5),
       repair: () => repair.sweep(),
@@ -138,6 +140,19 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
       shed: () => ingest.shed(1 + below(4)),
     };
     acts[name as keyof typeof acts]();
+  }
+
+  // What was just committed is lost; with a clock that is behind, somebody else's entry comes first, and then the last one comes again.
+  function replaceTail(aggregator: AggregatorModel, ingest: IngestModel): void {
+    for (let i = 0; i < 2; i++) ingest.produce(1 + below(3), false);
+    aggregator.take();
+    aggregator.read(Number.POSITIVE_INFINITY);
+    const call = aggregator.send();
+    if (call !== undefined) database.execute(call);
+    aggregator.receive();
+    stream.cutEntries(2);
+    for (const other of ingests) if (other !== ingest) other.produce(1, false);
+    ingest.repeat(1);
   }
 
   function push(call: Call | undefined): void {

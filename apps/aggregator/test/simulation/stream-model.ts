@@ -25,6 +25,8 @@ export type StreamModel = {
   trim(order: number, h: string, to: number): void;
   /** Loses the last operations, as a cut AOF does. With `behind` the clock of whoever takes over is behind: ids are issued again. */
   cut(operations: number, behind: boolean): void;
+  /** Loses the last entries with everything that was done since, and comes back with a clock that is behind. */
+  cutEntries(count: number): void;
   /** Loses everything. */
   flush(behind: boolean): void;
 };
@@ -48,7 +50,7 @@ export function orderOf(id: string | null): number {
 /** Creates an empty stream; `stepMs` gives how far the clock moves before each entry. */
 export function createStreamModel(stepMs: () => number): StreamModel {
   const history: ModelEntry[] = [];
-  const undo: (() => void)[] = [];
+  const undo: { readonly back: () => void; readonly adds: number }[] = [];
   let entries: ModelEntry[] = [];
   let delivered = 0;
   let pending = new Set<number>();
@@ -56,8 +58,8 @@ export function createStreamModel(stepMs: () => number): StreamModel {
   let clockMs = FIRST_MS;
   let last = 0;
 
-  const did = (back: () => void): void => {
-    undo.push(back);
+  const did = (back: () => void, adds = 0): void => {
+    undo.push({ back, adds });
     if (undo.length > UNDO_MAX) undo.shift();
   };
 
@@ -75,7 +77,7 @@ export function createStreamModel(stepMs: () => number): StreamModel {
       entry.isLost = true;
       entries = entries.filter((one) => one !== entry);
       last = before;
-    });
+    }, 1);
   };
 
   const range = (from: number, to: number, most: number): ModelEntry[] => {
@@ -128,8 +130,17 @@ export function createStreamModel(stepMs: () => number): StreamModel {
   };
 
   const cut = (operations: number, behind: boolean): void => {
-    for (let i = 0; i < operations; i++) undo.pop()?.();
+    for (let i = 0; i < operations; i++) undo.pop()?.back();
     comeBack(behind);
+  };
+
+  const cutEntries = (count: number): void => {
+    for (let adds = 0; adds < count && undo.length > 0; ) {
+      const one = undo.pop();
+      one?.back();
+      adds += one?.adds ?? 0;
+    }
+    comeBack(true);
   };
 
   const flush = (behind: boolean): void => {
@@ -151,6 +162,7 @@ export function createStreamModel(stepMs: () => number): StreamModel {
     pendingUpTo: (order) => [...pending].filter((one) => one <= order),
     trim,
     cut,
+    cutEntries,
     flush,
   };
 }
