@@ -135,6 +135,7 @@ describe('the page', { timeout: 60_000 }, () => {
   });
 
   it('shows a gap, and that it has healed', async () => {
+    await page.mouse.move(5, 5);
     await feed.fault({ dropEvery: 3, restStatus: 503 });
     await until('the gap is shown', async () => Number(plain(await textOf(page, '#status-gaps dd'))) > 0);
     await textIs(page, '#coverage', /missing.*being fetched/);

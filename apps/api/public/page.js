@@ -21,13 +21,16 @@ const strip = createStatusStrip();
 const watched = new Map();
 let subscription;
 let isReplay = false;
-let isHovering = false;
+let isKnown = false;
+let pointed;
+let reading;
 let clockAheadMs = 0;
 
 const chart = createCandleChart(find('chart'), {
   onHover(candle) {
-    isHovering = candle !== undefined;
-    legend(candle ?? chart.newest());
+    // The chart also tells where the reading mark is; that is no pointer.
+    pointed = find('chart').matches(':hover') ? candle : undefined;
+    legend();
   },
   onScroll: (atNewest) => {
     find('live').hidden = atNewest;
@@ -45,6 +48,7 @@ const control = createFeedControl(
 
 function show({ symbol, interval, hop, source }) {
   subscription?.close();
+  reading = pointed = undefined;
   chart.replace([]);
   clearPanels();
   find('name').textContent = symbol;
@@ -73,7 +77,7 @@ function showNewest() {
   const newest = chart.newest();
   const { symbol, interval } = choices.chosen();
   find('empty').hidden = newest !== undefined;
-  if (!isHovering) legend(newest);
+  legend();
   if (newest === undefined) return;
   const change = Number(newest.close) - Number(newest.open);
   find('price').textContent = grouped(newest.close);
@@ -90,7 +94,8 @@ function seen() {
   return { all: candles.length, complete: candles.filter(({ complete }) => complete).length };
 }
 
-function legend(candle) {
+function legend() {
+  const candle = reading ?? pointed ?? chart.newest();
   const closesInMs = candle === undefined || isReplay ? undefined : candle.closeTime - Date.now() - clockAheadMs;
   showLegend(candle, closesInMs);
 }
@@ -120,6 +125,8 @@ function watchLast(names) {
 }
 
 async function refreshSymbols() {
+  // Nothing of a market is shown before it is known whether it is real.
+  if (!isKnown) return;
   const { symbols } = await client.symbols();
   const names = symbols.map(({ symbol }) => symbol);
   find('empty').hidden = names.length > 0 && chart.newest() !== undefined;
@@ -151,14 +158,15 @@ async function refreshStatus() {
   isReplay = status.replay !== undefined;
   strip.show(status);
   control.show(status.flow);
+  if (isKnown) return;
+  isKnown = true;
+  await refreshSymbols();
 }
 
 function read(by) {
-  const candle = chart.read(by);
-  if (candle === undefined) return;
-  isHovering = true;
-  legend(candle);
-  announce(wordsOf(candle));
+  reading = chart.read(by);
+  legend();
+  if (reading !== undefined) announce(wordsOf(reading));
 }
 
 find('chart').tabIndex = 0;
@@ -169,8 +177,9 @@ find('chart').addEventListener('keydown', (event) => {
   read(by);
 });
 find('chart').addEventListener('blur', () => {
-  isHovering = false;
+  reading = undefined;
   chart.stopReading();
+  legend();
 });
 find('live').addEventListener('click', () => chart.toNewest());
 
@@ -210,7 +219,7 @@ addEventListener('online', client.hurry);
 document.addEventListener('visibilitychange', () => !document.hidden && client.hurry());
 clearPanels();
 repeat(refreshSymbols, 5000);
-repeat(refreshStatus, 2000);
+repeat(() => refreshStatus().catch((error) => isKnown || showLink({ state: 'lost', reason: error.message })), 2000);
 repeat(async () => choices.chosen().symbol !== '' && refreshMarket(), 1000);
 repeat(async () => choices.chosen().symbol !== '' && refreshCoverage(), 3000);
-setInterval(() => !isHovering && legend(chart.newest()), 1000);
+setInterval(legend, 1000);
