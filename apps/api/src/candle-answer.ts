@@ -25,7 +25,10 @@ const ROUNDS_MAX = 24;
 export type CandleAnswer = { readonly candles: Candle[]; readonly asOfUs: number; readonly fromMemory: boolean };
 
 /** What candle answers need from the database. */
-export type CandleReads = Pick<Reads, 'candles' | 'barBefore' | 'barFrom' | 'closeBefore' | 'unknownTimes'>;
+export type CandleReads = Pick<
+  Reads,
+  'candles' | 'barBefore' | 'barFrom' | 'closeBefore' | 'unknownTimes' | 'versionOf'
+>;
 
 /** Answers candle queries. */
 export type CandleAnswers = ReturnType<typeof createCandleAnswers>;
@@ -42,6 +45,11 @@ export function createCandleAnswers(memory: LiveMemory, reads: CandleReads) {
     throw new ApiError(404, 'unknown_symbol', message, { param: 'symbol' });
   };
 
+  const noteShown = async (shard: number): Promise<void> => {
+    const version = await reads.versionOf(shard);
+    if (version !== undefined) memory.noteShown(shard, version);
+  };
+
   const answer = async (one: SymbolMemory, source: Source, query: CandleQuery): Promise<CandleAnswer> => {
     const name = { venue: one.venue, symbol: one.symbol, source };
     const knowledge = one.knowledgeOf(source, memory.clockUs(one.shard), memory.graceUs);
@@ -49,6 +57,8 @@ export function createCandleAnswers(memory: LiveMemory, reads: CandleReads) {
     if (!Number.isFinite(knowledge.watermarkUs)) return { candles: [], asOfUs, fromMemory: true };
     const parts = { one, name, query, knowledge, wholeFromUs: wholeFrom(memory, one, source) };
     const found = query.fill === 'flat' ? await answerFlat(reads, parts) : await stitch(reads, parts, query);
+    // The base that is being loaded may be from before this answer; the version is read after it, so it is no older.
+    if (parts.wholeFromUs === Number.POSITIVE_INFINITY) await noteShown(one.shard);
     return { ...found, asOfUs };
   };
 

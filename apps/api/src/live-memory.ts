@@ -29,7 +29,15 @@ export function olderBarsKey(venue: string, symbol: string, source: Source): str
   return `${symbolKey(venue, symbol)}\n${source}`;
 }
 
-type Shard = { version: Version; clockUs: number; trusted: boolean; loaded: boolean; seq: number };
+type Shard = {
+  version: Version;
+  /** The newest state that SQL has answered from while the memory was distrusted. */
+  shown: Version;
+  clockUs: number;
+  trusted: boolean;
+  loaded: boolean;
+  seq: number;
+};
 
 /** The live memory. */
 export type LiveMemory = ReturnType<typeof createLiveMemory>;
@@ -121,6 +129,10 @@ export function createLiveMemory(options: { shards: number; graceUs: number; byt
     distrust(shard: number): void {
       shardOf(shard).trusted = false;
     },
+    /** Says that SQL has answered from this state; the memory answers again once it is as new, so that no reader is led back. */
+    noteShown(shard: number, version: Version): void {
+      if (isNewer(version, shardOf(shard).shown)) shardOf(shard).shown = version;
+    },
     /** A symbol that is known, or undefined. */
     find: (venue: string, symbol: string): SymbolMemory | undefined => symbols.get(symbolKey(venue, symbol)),
     list: (): SymbolMemory[] => [...symbols.values()],
@@ -133,7 +145,10 @@ export function createLiveMemory(options: { shards: number; graceUs: number; byt
     },
     /** Whether every shard has had its base. */
     isReady: (): boolean => shards.every((shard) => shard.loaded),
-    isTrusted: (shard: number): boolean => shardOf(shard).trusted,
+    isTrusted: (shard: number): boolean => {
+      const { trusted, shown, version } = shardOf(shard);
+      return trusted && !isNewer(shown, version);
+    },
     bytes,
   };
 }
@@ -142,7 +157,9 @@ const SOURCES = ['trade', 'mid'] as const;
 const BOUND_EVERY = 256;
 
 function emptyShard(): Shard {
-  return { version: { term: -1, batch: -1 }, clockUs: Number.NEGATIVE_INFINITY, trusted: false, loaded: false, seq: 0 };
+  const never: Version = { term: -1, batch: -1 };
+  const state = { trusted: false, loaded: false, seq: 0 };
+  return { version: never, shown: never, clockUs: Number.NEGATIVE_INFINITY, ...state };
 }
 
 function seriesOf(one: SymbolMemory) {

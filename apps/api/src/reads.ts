@@ -291,6 +291,12 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
             case when isfinite(to_ts) then (ts_to_us(to_ts) / 1000)::float8 end as "toTime"
           from unobserved where venue = ${venue} and symbol = ${symbol} order by from_ts desc limit ${COVERAGE_ROWS_MAX}`,
       ).then((rows) => [...rows]),
+    /** The (term, batch) up to which a shard is stored; undefined before it was ever taken. */
+    versionOf: (shard: number) =>
+      gate(
+        () => sql<{ term: number; batch: number }[]>`
+          select term::float8 as term, batch::float8 as batch from shard_offsets where shard = ${shard}`,
+      ).then((rows) => rows[0]),
     /** Committed positions of all shards. Order: by shard. */
     offsets: () =>
       gate(

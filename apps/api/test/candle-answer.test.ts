@@ -125,7 +125,8 @@ describe.each(await engines())('candles on $name', (engine: Engine) => {
 
   test('the newest twelve come from memory alone', async () => {
     const refuse = () => Promise.reject(new Error('the database was asked'));
-    const none = { candles: refuse, barBefore: refuse, barFrom: refuse, closeBefore: refuse, unknownTimes: refuse };
+    const bars = { barBefore: refuse, barFrom: refuse, closeBefore: refuse };
+    const none = { candles: refuse, ...bars, unknownTimes: refuse, versionOf: refuse };
     const answers = createCandleAnswers(memory, none);
     const { candles, fromMemory } = await answers.answer(find(), 'trade', {
       ...NEWEST,

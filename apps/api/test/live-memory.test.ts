@@ -127,4 +127,16 @@ describe('the live memory', () => {
     expect(series?.bars).toHaveLength(1440);
     expect(series?.fromUs).toBe(series?.bars[0]?.bucketUs);
   });
+
+  test('after SQL has answered from a newer state, an older base is not answered from until commits reach it', () => {
+    const memory = createLiveMemory({ shards: 1, graceUs: 0 });
+    memory.distrust(0);
+    memory.noteShown(0, { term: 1, batch: 3 });
+    memory.applyBase(readBase(0, NO_BASE), new Set());
+    expect(memory.isTrusted(0)).toBe(false);
+    memory.applyCommit(commitOf(1, 2, 0, '1'), 1);
+    expect(memory.isTrusted(0)).toBe(false);
+    memory.applyCommit(commitOf(1, 3, 0, '2'), 2);
+    expect(memory.isTrusted(0)).toBe(true);
+  });
 });
