@@ -49,12 +49,18 @@ describe.each(found.map((engine, i) => ({ engine, seed: 501 + 10 * i, name: engi
       await cluster.kill9();
       await delay(1_000);
       await cluster.start();
-      await waitForRecovery(market);
+      const killedMs = await waitForRecovery(market);
       await cluster.stop();
       await cluster.start();
       const verdict = await judge(market);
       expect(verdict).toMatchObject(SOUND);
-      recordFault({ row: 11, fault: `${name}: kill -9, fast restart`, injected: 2, ...verdict });
+      recordFault({
+        row: 11,
+        fault: `${name}: kill -9, fast restart`,
+        injected: 2,
+        ...verdict,
+        recoveryMs: Math.max(killedMs, verdict.recoveryMs),
+      });
     });
 
     it('row 11: connections ended each second', TIMEOUT, async () => {
@@ -76,7 +82,7 @@ describe.each(found.map((engine, i) => ({ engine, seed: 501 + 10 * i, name: engi
         await delay(LOCK_MS);
       });
       await logged.waitForLog(/"code":"57014"/, 20_000);
-      await waitForRecovery(market);
+      const endedMs = await waitForRecovery(market);
       const isDead = () => logged.logs().some((line) => line.includes('"code":"40P01"'));
       let tries = 0;
       // A batch has its offset's row and wants the table; we have the table and want the row, and are more patient.
@@ -95,7 +101,13 @@ describe.each(found.map((engine, i) => ({ engine, seed: 501 + 10 * i, name: engi
       expect(isDead(), 'a batch met a deadlock').toBe(true);
       const verdict = await judge(market);
       expect(verdict).toMatchObject(SOUND);
-      recordFault({ row: 11, fault: `${name}: statement timeout, deadlock`, injected: 2, ...verdict });
+      recordFault({
+        row: 11,
+        fault: `${name}: statement timeout, deadlock`,
+        injected: 2,
+        ...verdict,
+        recoveryMs: Math.max(endedMs, verdict.recoveryMs),
+      });
     });
 
     it('row 11: too many connections', TIMEOUT, async () => {
