@@ -285,5 +285,5 @@ describe('market streams', () => {
     }
     slow.socket.resume();
     expect(await slow.closing).toBe(1013);
-  }, 60_000);
+  }, 150_000);
 });
