@@ -13,7 +13,9 @@ export const QUOTE_IDS_MAX = 200_000;
 /** How far below the highest update id a live quote must be, with a later time, to mean that the venue has restarted its ids. */
 export const QUOTE_EPOCH_IDS_MIN = 1_000_000;
 
-/** One symbol's update ids. `floorId` is the highest id that was forgotten. Units: µs. */
+const COMPACT_AT = 1_024;
+
+/** One symbol's update ids. `floorId` is the highest id that was forgotten; `order` holds the known ids as they came, from `head` on. Units: µs. */
 export type QuoteLedger = {
   epoch: number;
   firstId: number;
@@ -25,6 +27,8 @@ export type QuoteLedger = {
   duplicate: number;
   floorId: number;
   readonly known: Map<number, number>;
+  order: number[];
+  head: number;
 };
 
 /** What the quote ledger says of a quote. */
@@ -34,13 +38,13 @@ export type QuoteVerdict = 'new' | 'duplicate' | 'late_quote';
 export function createQuoteLedger(epoch: number): QuoteLedger {
   const ids = { firstId: -1, lastId: -1, floorId: -1 };
   const times = { firstTsUs: 0, lastTsUs: 0, newestTsUs: Number.NEGATIVE_INFINITY };
-  return { epoch, ...ids, ...times, stored: 0, duplicate: 0, known: new Map() };
+  return { epoch, ...ids, ...times, stored: 0, duplicate: 0, known: new Map(), order: [], head: 0 };
 }
 
 /** Makes the ledger know the ids of stored quotes again. Order: any. */
 export function recallQuotes(ledger: QuoteLedger, ids: readonly number[]): void {
   const sorted = [...ids].sort((a, b) => a - b);
-  for (const id of sorted) ledger.known.set(id, ledger.newestTsUs);
+  for (const id of sorted) remember(ledger, id, ledger.newestTsUs);
   // Whatever is below the oldest id that is still known may be stored already.
   ledger.floorId = sorted.length === 0 ? ledger.lastId : (sorted[0] as number) - 1;
 }
@@ -57,7 +61,7 @@ export function enterQuote(ledger: QuoteLedger, id: number, tsUs: number): Quote
     ledger.lastId = id;
     ledger.lastTsUs = tsUs;
   }
-  ledger.known.set(id, tsUs);
+  remember(ledger, id, tsUs);
   if (tsUs > ledger.newestTsUs) ledger.newestTsUs = tsUs;
   forgetOld(ledger);
   return 'new';
@@ -68,11 +72,22 @@ export function opensQuoteEpoch(ledger: QuoteLedger, id: number, tsUs: number, o
   return origin === 'live' && id < ledger.lastId - QUOTE_EPOCH_IDS_MIN && tsUs > ledger.newestTsUs;
 }
 
+function remember({ known, order }: QuoteLedger, id: number, tsUs: number): void {
+  if (!known.has(id)) order.push(id);
+  known.set(id, tsUs);
+}
+
+// The ids stand in a list of their own: a Map walks over everything that was deleted at its front, again for each quote.
 function forgetOld(ledger: QuoteLedger): void {
+  const { known, order } = ledger;
   const oldestUs = ledger.newestTsUs - QUOTE_WINDOW_US;
-  for (const [id, tsUs] of ledger.known) {
-    if (tsUs >= oldestUs && ledger.known.size <= QUOTE_IDS_MAX) return;
-    ledger.known.delete(id);
+  for (; ledger.head < order.length; ledger.head++) {
+    const id = order[ledger.head] as number;
+    if ((known.get(id) ?? 0) >= oldestUs && known.size <= QUOTE_IDS_MAX) break;
+    known.delete(id);
     if (id > ledger.floorId) ledger.floorId = id;
   }
+  if (ledger.head < COMPACT_AT || ledger.head * 2 < order.length) return;
+  ledger.order = order.slice(ledger.head);
+  ledger.head = 0;
 }

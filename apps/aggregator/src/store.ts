@@ -154,7 +154,7 @@ function parametersOf(tenure: Tenure, batch: number, { end, clockUs, state, trad
     end.offset,
     end.anchor,
     clockUs === null ? null : String(clockUs),
-    JSON.stringify(state),
+    JSON.stringify(withoutEmpty(state)),
     texts(trades, (row) => row.venue),
     texts(trades, (row) => row.trade.symbol),
     plain(trades, (row) => row.trade.id),
@@ -174,6 +174,11 @@ function parametersOf(tenure: Tenure, batch: number, { end, clockUs, state, trad
     plain(quotes, (row) => row.quote.askQuantity),
     plain(quotes, (row) => row.quote.receivedAtUs),
   ];
+}
+
+// Each key costs the database a statement, and most of them are empty in most batches.
+function withoutEmpty(state: SealedBatch['state']): object {
+  return Object.fromEntries(Object.entries(state).filter(([, value]) => !Array.isArray(value) || value.length > 0));
 }
 
 // Arrays travel as PostgreSQL's own array text: numbers and checked decimals need no quotes.
