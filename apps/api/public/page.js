@@ -43,7 +43,7 @@ const control = createFeedControl(
     const caller = createClient({ apiKey, retries: 0 });
     return action === 'stop' ? caller.stopFeed() : caller.startFeed();
   },
-  () => refreshStatus(),
+  () => quietly(refreshStatus),
 );
 
 function show({ symbol, interval, hop, source }) {
@@ -62,15 +62,16 @@ function show({ symbol, interval, hop, source }) {
   subscription = client.subscribe(question, {
     onChange({ kind, changed, candles, sentAt }) {
       clockAheadMs = sentAt - Date.now();
-      if (kind === 'snapshot') chart.replace(candles);
-      else chart.merge(changed);
+      if (kind === 'snapshot') {
+        chart.replace(candles);
+        quietly(refreshCoverage);
+      } else chart.merge(changed);
       showNewest();
     },
     onState: showLink,
     onError: (error) => showLink({ state: 'lost', reason: error.message }),
   });
-  refreshMarket();
-  refreshCoverage();
+  quietly(refreshMarket);
 }
 
 function showNewest() {
@@ -205,6 +206,11 @@ createShortcuts([
   { shown: ['T'], keys: ['t', 'T'], text: 'colours: system, dark, light', act: theme.next },
   { shown: ['?'], keys: ['?'], text: 'this list', act: () => find('help').click() },
 ]);
+
+// What fails is tried again by its own clock.
+function quietly(act) {
+  act().catch(() => undefined);
+}
 
 // Runs again after each end, slower while nobody looks; what fails is tried again.
 function repeat(act, everyMs) {
