@@ -4,8 +4,14 @@
  */
 import { createMessageBudget } from './message-budget.ts';
 
-/** Between two updates of one subscription, at least: at most 50 a second. Units: ms. */
-export const UPDATE_GAP_MS = 20;
+/** Between two updates of one subscription, at least, while few clients are connected: at most 250 a second. Units: ms. */
+export const UPDATE_GAP_MIN_MS = 4;
+
+/** The gap grows by this with each client of the process, so that all updates together stay below 20,000 a second. Units: ms. */
+export const UPDATE_GAP_PER_CLIENT_MS = 0.05;
+
+/** The gap never grows beyond this: however many clients there are, each may be sent 20 updates a second. Units: ms. */
+export const UPDATE_GAP_MAX_MS = 50;
 
 /** Above this much unsent, updates wait, and the newest state is sent when there is room. Units: bytes. */
 export const BUFFER_HOLD_BYTES = 128 * 1024;
@@ -36,6 +42,14 @@ export type OutletParts = {
   readonly onClose: () => void;
 };
 
+/** The gap between two updates of a subscription while so many clients are connected. Units: ms. */
+export function updateGapMs(clients: number): number {
+  return Math.min(UPDATE_GAP_MAX_MS, Math.max(UPDATE_GAP_MIN_MS, clients * UPDATE_GAP_PER_CLIENT_MS));
+}
+
+// What all outlets of this process share: one process has one event loop, which their updates fill together.
+let openOutlets = 0;
+
 /** The outlet of one client. */
 export type SessionOutlet = ReturnType<typeof createSessionOutlet>;
 
@@ -46,10 +60,12 @@ export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletPa
   let timer: NodeJS.Timeout | undefined;
   let heldSinceMs: number | undefined;
   let closed = false;
+  openOutlets++;
 
   const close = (code: number, reason: string): void => {
     if (closed) return;
     closed = true;
+    openOutlets--;
     clearTimeout(timer);
     waiting.clear();
     onClose();
@@ -73,11 +89,13 @@ export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletPa
       if (closed || isHeld()) break;
       if (send()) waiting.delete(send);
     }
-    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, UPDATE_GAP_MS);
+    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, updateGapMs(openOutlets));
   };
 
   return {
     isClosed: () => closed,
+    /** Between two updates of one subscription, at least, as busy as this process is now. Units: ms. */
+    gapMs: () => updateGapMs(openOutlets),
     close,
     /** Sends now, whatever waits. Errors: none; a client with too much unsent is closed. */
     send(text: string): void {

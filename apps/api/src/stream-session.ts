@@ -5,7 +5,7 @@
 import { ApiError } from './api-error.ts';
 import type { CandleTopic } from './candle-topic.ts';
 import type { CandleTopics } from './candle-topics.ts';
-import { createSessionOutlet, type SessionSocket, UPDATE_GAP_MS } from './session-outlet.ts';
+import { createSessionOutlet, type SessionSocket } from './session-outlet.ts';
 import {
   type ClientMessage,
   candlesMessage,
@@ -65,7 +65,7 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
   };
 
   const sendUpdate = (one: Subscription): boolean => {
-    if (nowMs() - one.sentAtMs < UPDATE_GAP_MS) return false;
+    if (nowMs() - one.sentAtMs < outlet.gapMs()) return false;
     const candles = one.topic.after(one.sentSeq);
     one.sentSeq = one.topic.seq;
     one.sentAtMs = nowMs();

@@ -3,7 +3,7 @@
  * It must not let a slow client cost the others anything: it holds positions and the newest of each stream, never a queue.
  */
 import { ApiError } from '../api-error.ts';
-import { createSessionOutlet, type SessionSocket, SLOW, UPDATE_GAP_MS } from '../session-outlet.ts';
+import { createSessionOutlet, type SessionSocket, SLOW } from '../session-outlet.ts';
 import { answerControl, type ControlId, refusalText } from './control-protocol.ts';
 import type { KlineFeed, KlineFeeds } from './kline-feeds.ts';
 import type { MarketTarget } from './market-url.ts';
@@ -56,7 +56,7 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
       flush: () => {
         // Before the stream has begun there is nothing to follow.
         if (sentSeq === undefined) return true;
-        if (nowMs() - sentAtMs < UPDATE_GAP_MS) return false;
+        if (nowMs() - sentAtMs < outlet.gapMs()) return false;
         for (const payload of feed.after(sentSeq)) push(stream.name, payload);
         sentSeq = feed.seq;
         sentAtMs = nowMs();
