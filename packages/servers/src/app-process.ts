@@ -30,6 +30,8 @@ export type AppProcess = {
 /** What an app's start may depend on. Shape: `onLine` sees each log line; `signal` ends an app that is still starting. Units: milliseconds. */
 export type AppOptions = { deadlineMs?: number; onLine?: (line: string) => void; signal?: AbortSignal };
 
+// An app's second start reads what the first one compiled; where nothing can be written, Node compiles again.
+const COMPILE_CACHE = join(checkout, 'node_modules/.cache/node-compile');
 const LINES_MAX = 20_000;
 const STOP_DEADLINE_MS = 10_000;
 
@@ -41,7 +43,7 @@ export async function startApp(
 ): Promise<AppProcess> {
   const child = spawn(process.execPath, [join(checkout, 'apps', name, 'src/main.ts')], {
     cwd: checkout,
-    env: { ...process.env, ...env },
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
