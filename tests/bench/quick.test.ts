@@ -21,6 +21,7 @@ const BENCHES = [
   'read',
   'fan-out',
   'history',
+  'panels',
   'import',
   'size',
   'start',

@@ -9,6 +9,8 @@ export type CandleWatch = {
   /** A closed candle that changed without a new revision or opened again, an open one that shrank. Limits: the first 100. */
   faults(): readonly string[];
   looks(): number;
+  /** Forgets what was seen and found, because the database was taken back to an earlier state on purpose. */
+  forget(): void;
   stop(): Promise<void>;
 };
 
@@ -24,6 +26,7 @@ export function startCandleWatch(
   const seen = new Map<string, ApiCandle>();
   const faults: string[] = [];
   let looks = 0;
+  let forgotten = 0;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -35,10 +38,11 @@ export function startCandleWatch(
   };
 
   const look = async (): Promise<void> => {
+    const began = forgotten;
     for (const symbol of symbols) {
       // While the api is down there is nothing to see.
       const candles = await read(symbol, '1m', CANDLES).catch(() => []);
-      for (const candle of candles) compare(symbol, candle);
+      if (forgotten === began) for (const candle of candles) compare(symbol, candle);
     }
     looks++;
   };
@@ -51,6 +55,11 @@ export function startCandleWatch(
   return {
     faults: () => faults,
     looks: () => looks,
+    forget: () => {
+      seen.clear();
+      faults.length = 0;
+      forgotten++;
+    },
     stop: async () => {
       stopped = true;
       clearTimeout(timer);

@@ -80,6 +80,8 @@ export type FaultMarket = MarketClient & {
   endedUnasked(): string[];
   /** What a concurrent reader saw of the candles and must not have seen. */
   seenFaults(): readonly string[];
+  /** Makes the reader forget what it saw and found, because the database was taken back to an earlier state on purpose. */
+  forgetSeen(): void;
   pause(name: string): void;
   resume(name: string): void;
   /** Leads every Redis proxy to another Redis, as a fail-over does. */
@@ -189,6 +191,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
         .map(([name]) => name)
         .filter((name) => !asked.has(name)),
     seenFaults: () => watch?.faults() ?? [],
+    forgetSeen: () => watch?.forget(),
     kill9: (name) => {
       asked.add(name);
       return app(name).kill9();

@@ -87,6 +87,7 @@ describe.each(found.map((engine, i) => ({ engine, name: engine.name, missing: pr
       const [after] = await sql`select count(*)::int as trades from trades`;
       expect(after?.trades).toBeGreaterThan(before?.trades);
 
+      expect(market.seenFaults()).toEqual([]);
       await run(commandsAfter('Restore it'));
       const [restored] = await sql`select count(*)::int as trades from trades`;
       expect(restored?.trades).toBeGreaterThanOrEqual(before?.trades);
@@ -106,6 +107,8 @@ describe.each(found.map((engine, i) => ({ engine, name: engine.name, missing: pr
         from shard_offsets o where o.shard = 0`;
       await expect(forged).rejects.toMatchObject({ code: 'WK001' });
       await market.restart('api');
+      // The restored database knows less of the open candles than clients were shown; from here on they only grow.
+      market.forgetSeen();
       expect(await judge(market)).toMatchObject(SOUND);
     });
   },

@@ -55,7 +55,7 @@ const EXPORTERS: Readonly<Record<string, string>> = {
   'postgres-exporter': 'prometheus-postgres-exporter',
   'node-exporter': 'prometheus-node-exporter',
 };
-const HEALTHY_WITHIN_MS = 30_000;
+const HEALTHY_WITHIN_MS = 60_000;
 const JOB_TRIES = 5;
 let stacks = 0;
 
