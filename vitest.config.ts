@@ -13,7 +13,7 @@ export default defineConfig({
     include: ['{apps,packages}/*/test/**/*.test.ts', 'sql/test/**/*.test.ts', 'tests/**/*.test.ts'],
     // Processes, not threads: a test may kill, and a fixture's servers end with the process that started them.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: results ? ['default', createResultReporter(results)] : ['default'],
     testTimeout: 20_000,
     hookTimeout: 60_000,

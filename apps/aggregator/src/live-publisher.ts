@@ -15,6 +15,9 @@ import { KEPT_MINUTES } from './symbol-state.ts';
 /** About how many commits a bars stream holds. */
 export const LIVE_ENTRIES_MAX = 10_000;
 
+/** About how many stay when Redis is at its memory limit. */
+export const LIVE_ENTRIES_FULL_MAX = 100;
+
 /** Most bars in one published entry; more go into several entries of the same commit. */
 export const LIVE_BARS_MAX = 500;
 

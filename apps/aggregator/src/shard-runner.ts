@@ -8,6 +8,7 @@ import type { ShardKeys } from '@wickstream/shared/names';
 import { DeadlineError } from './deadline.ts';
 import type { FailPoint } from './fail-point.ts';
 import { createHalving } from './halving.ts';
+import { LIVE_ENTRIES_FULL_MAX } from './live-publisher.ts';
 import { BLOCK_MS, createRedisClient, type RedisClient, whenReady } from './redis-client.ts';
 import type { ShardCounters } from './shard-counters.ts';
 import { type Store, sqlStateOf } from './store.ts';
@@ -76,6 +77,14 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
       };
     });
 
+  // Bars are for readers that follow; one that is behind the few that stay takes its base from the database.
+  const makeRoom = (): void => {
+    trimmer.makeRoom();
+    options.commands.xtrim(keys.bars, 'MAXLEN', '~', LIVE_ENTRIES_FULL_MAX).catch((error: unknown) => {
+      log.debug({ err: error }, 'bars could not be trimmed');
+    });
+  };
+
   const work = async (): Promise<void> => {
     await whenReady(blocking, BLOCK_MS * 5);
     await runTenure({
@@ -98,7 +107,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
         redis: options.commands,
         key: keys.bars,
         onError: (error) => {
-          if (error instanceof Error && error.message.startsWith('OOM')) trimmer.makeRoom();
+          if (error instanceof Error && error.message.startsWith('OOM')) makeRoom();
           log.warn({ err: error }, 'publishing bars failed; all kept bars follow');
         },
         onPublished: options.onPublished,
