@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { type Engine, engines, freePort } from '@wickstream/servers/fixture';
+import { type Engine, enginesOfLongSuite, freePort } from '@wickstream/servers/fixture';
 import { checkout } from '@wickstream/servers/server-folder';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readParquet } from './parquet-rows.ts';
@@ -22,7 +22,7 @@ const MINUTE_MS = 60_000;
 const TRADES = 600;
 const SYMBOL = 'TINYUSDT';
 
-const found = await engines();
+const found = await enginesOfLongSuite();
 const folder = mkdtempSync(join(tmpdir(), 'wick-commands-'));
 
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import {
   type AppProcess,
   createDatabase,
-  engines,
+  enginesOfLongSuite,
   startApp,
   startRedis,
   type TestDatabase,
@@ -30,7 +30,7 @@ const XRPETH = 'binance-spot-xrpeth-2019-10-11';
 type Outcome = Record<'rows' | 'sent' | 'known' | 'missingIds' | 'openIds' | 'minutes' | 'differentMinutes', number>;
 type Answer = { symbols: (Outcome & { symbol: string })[]; klines: object[]; verified: boolean };
 
-const found = await engines();
+const found = await enginesOfLongSuite();
 const folder = mkdtempSync(join(tmpdir(), 'wick-import-'));
 
 afterAll(() => rmSync(folder, { recursive: true }));

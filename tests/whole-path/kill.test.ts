@@ -2,7 +2,7 @@
  * Each app is killed in the middle of a replay and started again: the same rows, the same candles, nothing twice.
  * It must compare with the raw frames, not with an undisturbed run of the product.
  */
-import { engines } from '@wickstream/servers/fixture';
+import { enginesOfLongSuite } from '@wickstream/servers/fixture';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { candlesOf, type Frame, midsOf, readFrames, tradesOf } from './oracle.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
@@ -11,7 +11,7 @@ import { realDataMissing, realFile } from './real-data.ts';
 const NAMES = ['binance-spot-btcusdt-2024-08-08.frames.gz', 'binance-spot-btcusdt-2024-08-09.frames.gz'];
 const SPEED = '60';
 
-const found = await engines();
+const found = await enginesOfLongSuite();
 
 describe.each(found)('kill -9 in the middle of a replay on $name $version', (engine) => {
   let frames: Frame[];

@@ -43,6 +43,15 @@ export function engines(): Promise<Engine[]> {
   return found;
 }
 
+/**
+ * Returns the engines that a suite of minutes runs on: the first, and with `WICK_LONG=1` each. What such a suite says of an engine, shorter
+ * ones say of every engine too.
+ */
+export async function enginesOfLongSuite(): Promise<Engine[]> {
+  const all = await engines();
+  return process.env.WICK_LONG === '1' ? all : all.slice(0, 1);
+}
+
 /** Starts one throw-away cluster for each engine that this machine has. Order: TimescaleDB first. */
 export async function startEngines(): Promise<Engine[]> {
   const programs = await findPostgresPrograms();
