@@ -163,13 +163,8 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
     const [offset, anchor] = [database.offset(), database.anchor()];
     const held = stream.range(0, orderOf(offset) + 1, Number.POSITIVE_INFINITY);
     const beginning = orderOf(anchorBeginning(anchor) ?? offset);
-    if (
-      !isAnchored(
-        anchor,
-        held.filter(({ order }) => order >= beginning),
-      )
-    )
-      return;
+    const covered = held.filter(({ order }) => order >= beginning);
+    if (held.length === 0 || !(isAnchored(anchor, covered) || bug === 'replay-unheld')) return;
     const from = below(held.length);
     const entries = held.slice(Math.max(0, from + 1 - ANCHOR_ENTRIES_MAX), from + 1);
     database.replay(entries.at(-1)?.id ?? '', anchorOf(entries));
