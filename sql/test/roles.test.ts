@@ -54,6 +54,7 @@ for (const engine of await engines()) {
         },
       });
       await sql`select configure(4, 1000000, 'binance')`;
+      await sql`select note_retries('{}', '{}')`;
       for (const table of ['settings', 'symbols', 'shard_offsets', 'ledger', 'gaps', 'schema_migrations']) {
         await sql.unsafe(`select * from ${table}`);
       }
@@ -112,6 +113,8 @@ for (const engine of await engines()) {
         const denied = [
           'select take_shard(0, gen_random_uuid())',
           "select configure(1, 1, 'x')",
+          "select replay_shard(0, '1-1', 'x')",
+          "select note_retries('{1}', '{x}')",
           'call refresh_bars()',
           'delete from trades',
           'create table mine (x int)',

@@ -117,6 +117,26 @@ for (const engine of await engines()) {
       expect(await takeShard(sql, 2)).toMatchObject({ offset: '3-0', anchor: 'ten' });
     });
 
+    it('sets a shard back to a committed offset, for whoever takes it next, and never ahead', async () => {
+      const { sql } = database;
+      const writer = await createWriter(sql, 3);
+      await writer.store({ offset: '1-9', anchor: 'nine' });
+      await writer.store({ offset: '1-10', anchor: 'ten' });
+      const replay = (shard: number, offset: string | null, anchor: string | null) =>
+        sql`select replay_shard(${shard}, ${offset}, ${anchor}) as committed`;
+      await expect(replay(3, '1-11', 'x')).rejects.toMatchObject({ code: 'WK007' });
+      await expect(replay(3, 'x', 'x')).rejects.toMatchObject({ code: '22023' });
+      await expect(replay(3, '1-9', null)).rejects.toMatchObject({ code: '22023' });
+      await expect(replay(3, '1-9', '')).rejects.toMatchObject({ code: '22023' });
+      await expect(replay(9, '1-9', 'x')).rejects.toMatchObject({ code: 'WK004' });
+      const own = { shard: 3, term: writer.term, batch: 3, owner: writer.owner };
+      expect(await storeBatch(sql, own)).toBe(4);
+      expect([...(await replay(3, '1-9', 'nine'))]).toEqual([{ committed: '1-10' }]);
+      await expect(storeBatch(sql, { ...own, batch: 4 })).rejects.toMatchObject({ code: 'WK001' });
+      const next = { term: own.term + 2, batch: 4, offset: '1-9', anchor: 'nine' };
+      expect(await takeShard(sql, 3)).toMatchObject(next);
+    });
+
     it("refuses another shard's symbol, a shard that is not there, and another isolation", async () => {
       const { sql } = database;
       const owner = randomUUID();

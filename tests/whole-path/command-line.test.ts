@@ -145,7 +145,7 @@ describe.each(found)('the commands on $name $version', (engine: Engine) => {
     const one = await wick(pipeline, 'quarantine', 'list', '--symbol', 'other', '--reason', 'late', '--json');
     expect((JSON.parse(one.out) as { rows: object[] }).rows).toMatchObject([{ symbol: 'OTHER', count: 1, id: null }]);
     expect((await wick(pipeline, 'quarantine', 'list', '--limit', '1')).out).toContain('the newest 1; --limit N');
-    expect(await wick(pipeline, 'quarantine', 'retry')).toMatchObject({ code: 2, out: '' });
+    expect(await wick(pipeline, 'quarantine', 'forget')).toMatchObject({ code: 2, out: '' });
   });
 
   it('doctor finds everything well, and names what was refused', async () => {

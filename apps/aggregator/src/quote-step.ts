@@ -29,9 +29,9 @@ export function stepQuote(context: StepContext, quote: Quote): void {
     return;
   }
   const ledger = ledgerOf(context, symbol, quote);
-  const verdict = enterQuote(ledger, quote.id, quote.tsUs);
-  // A copy of an entry that was followed before is known to be stored, however old it is.
-  if (verdict === 'late_quote' && !context.isCopy) {
+  // A copy of an entry that was followed before is known to be stored or refused, however old it is and however the venue numbers by now.
+  const verdict = context.isCopy ? 'duplicate' : enterQuote(ledger, quote.id, quote.tsUs);
+  if (verdict === 'late_quote') {
     noteLate(context, symbol, quote);
     refuseTick(context, quote, verdict);
     return;

@@ -2,9 +2,10 @@
  * Reads one shard's stream from the committed entry on, without a hole, whoever else was given entries.
  * It must decide nothing about ticks, and acknowledges only what lies at or below its position.
  */
+
+import { anchorBeginning, isAnchored } from '@wickstream/shared/anchor';
 import { AGGREGATOR_GROUP, ENTRY_FIELDS } from '@wickstream/shared/names';
 import { compareStreamIds, STREAM_BEGINNING } from '@wickstream/shared/stream-id';
-import { anchorBeginning, isAnchored } from './anchor.ts';
 import { withDeadline } from './deadline.ts';
 import { BLOCK_MS, COMMAND_TIMEOUT_MS, type RedisClient } from './redis-client.ts';
 import { ensureGroup } from './redis-scripts.ts';

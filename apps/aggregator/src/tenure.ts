@@ -3,8 +3,8 @@
  * It must not outlive an error: whatever is not committed then is dropped with it, and the shard is taken again.
  */
 
+import { createAnchorWindow } from '@wickstream/shared/anchor';
 import { compareStreamIds } from '@wickstream/shared/stream-id';
-import { createAnchorWindow } from './anchor.ts';
 import { type Batch, createBatch, quarantine } from './batch.ts';
 import type { FailPoint } from './fail-point.ts';
 import type { Halving } from './halving.ts';

@@ -5,7 +5,7 @@
 import { addTradeToBar } from '@wickstream/shared/bar';
 import { parseScaled, type Scaled } from '@wickstream/shared/decimal';
 import type { Trade } from '@wickstream/shared/tick';
-import { markSymbol } from './batch.ts';
+import { countCopy, markSymbol } from './batch.ts';
 import {
   AGGREGATE_IDS_MAX,
   createTradeLedger,
@@ -34,6 +34,10 @@ export function stepTrade(context: StepContext, trade: Trade): void {
   const symbol = symbolOfTick(context, trade);
   if (symbol === undefined) {
     refuseTick(context, trade, 'unknown_symbol');
+    return;
+  }
+  if (context.isCopy && isOfOtherEpoch(symbol.trade, trade)) {
+    countCopy(context.batch, 'trade', 1);
     return;
   }
   const verdict = judge(context, symbol, trade);
@@ -81,6 +85,13 @@ export function positiveOf(text: string): Scaled | undefined {
   } catch {
     return undefined;
   }
+}
+
+// A copy was judged before, and the ledger knows every id it held. What lies outside was numbered before the venue restarted its ids, or is
+// still held back: the ledger of today has nothing to say of it.
+function isOfOtherEpoch(ledger: TradeLedger | undefined, { id, lastId, tsUs }: Trade): boolean {
+  if (ledger === undefined) return false;
+  return lastId > ledger.lastId || id < ledger.firstId || (ledger.epoch > 0 && tsUs < ledger.firstTsUs);
 }
 
 function judge(context: StepContext, symbol: SymbolState, trade: Trade): TradeVerdict {

@@ -3,9 +3,15 @@
  * It must be seen by what is stored, not by what the reader thinks.
  */
 import { type Engine, engines } from '@wickstream/servers/fixture';
+import {
+  ANCHOR_ENTRIES_MAX,
+  anchorBeginning,
+  anchorOf,
+  createAnchorWindow,
+  isAnchored,
+} from '@wickstream/shared/anchor';
 import { ENTRY_FIELDS, shardKeys, shardOf } from '@wickstream/shared/names';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANCHOR_ENTRIES_MAX, anchorBeginning, anchorOf, createAnchorWindow, isAnchored } from '../src/anchor.ts';
 import { createProducer, START_US, tradeOf } from './producer.ts';
 import { createRig, type Rig, SHARDS, until } from './rig.ts';
 

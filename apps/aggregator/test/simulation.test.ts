@@ -32,6 +32,8 @@ const FAULTS = [
   'sent twice',
   'sent nowhere',
   'shed',
+  'replay',
+  'set back',
 ];
 
 describe('the shard under crashes, zombies, lost replies, copies, cut streams, two ingests and repair', () => {

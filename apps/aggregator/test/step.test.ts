@@ -260,3 +260,35 @@ describe('input that makes no sense', () => {
     expect(shard.state.symbols.get('binance\nA')?.trade).toBeUndefined();
   });
 });
+
+describe('a copy of an entry that was followed before', () => {
+  it('adds nothing when the venue has numbered anew since', () => {
+    const shard = createShard();
+    const producer = createProducer('p');
+    const trades = [5_000, 5_001, 5_002].map((id, i) => tradeOf('A', id, START_US + i));
+    const old = producer.entry([...trades, quoteOf('A', 9_000_000, START_US + MINUTE_US - 1)], START_US + MINUTE_US);
+    shard.take(old);
+    const at = START_US + MINUTE_US;
+    shard.take(producer.entry([tradeOf('A', 1, at), quoteOf('A', 1, at)], at));
+    const unobserved = [unobservedOf(shard.state, 'A', 'trade'), unobservedOf(shard.state, 'A', 'quote')];
+    const copy = shard.take(old);
+    expect(copy).toMatchObject({ trades: [], quotes: [], state: { quarantine: [], gapsPut: [], producers: [] } });
+    expect(countersOf(copy, 'trade')).toMatchObject({ received: 3, duplicate: 3, stored: 0 });
+    expect(countersOf(copy, 'quote')).toMatchObject({ received: 1, duplicate: 1, stored: 0 });
+    expect([unobservedOf(shard.state, 'A', 'trade'), unobservedOf(shard.state, 'A', 'quote')]).toEqual(unobserved);
+    expect(shard.state.symbols.get('binance\nA')?.trade).toMatchObject({ epoch: 1, firstId: 1, lastId: 1 });
+  });
+
+  it('stores a trade that was held back, once a head has told of its ids', () => {
+    const shard = createShard();
+    const producer = createProducer('p');
+    shard.take(producer.entry([tradeOf('A', 1, START_US)], START_US));
+    const held = producer.entry([tradeOf('A', 6_000_000, START_US + 1)], START_US + 1);
+    expect(shard.take(held).state.quarantine).toMatchObject([{ reason: 'gap_too_large' }]);
+    expect(countersOf(shard.take(held), 'trade')).toMatchObject({ received: 1, duplicate: 1, quarantined: 0 });
+    const head = { kind: 'head', symbol: 'A', id: 6_000_000, tsUs: START_US + 1 } as const;
+    shard.take(producer.entry([controlOf(head)], START_US + 2));
+    expect(countersOf(shard.take(held), 'trade')).toMatchObject({ received: 1, stored: 1 });
+    expect(countersOf(shard.take(held), 'trade')).toMatchObject({ received: 1, duplicate: 1 });
+  });
+});

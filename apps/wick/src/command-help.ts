@@ -142,16 +142,20 @@ export const commandHelp = {
     ],
   },
   quarantine: {
-    summary: 'input that was refused, with its reason',
-    usage: 'quarantine list [--reason R] [--symbol S] [--limit N] [--json]',
+    summary: 'input that was refused, with its reason; trades of it sent again',
+    usage: 'quarantine list|retry [--reason R] [--symbol S] [--limit N] [--json]',
     options: [
       ['--reason R', 'only this reason'],
       ['--symbol S', 'only this symbol'],
-      ['--limit N', 'how many rows, newest first, 50 by default, at most 10000'],
+      ['--limit N', 'how many rows: list the newest, 50 by default; retry the oldest, 1000 by default; at most 10000'],
       ['--database URL', 'this database instead of the running npm start’s or DATABASE_URL'],
       JSON_OPTION,
+      API_OPTION,
     ],
-    notes: ['There is no retry: a sample is cut and has left its place in the stream.'],
+    notes: [
+      'retry sends trades that were refused for their place (gap_too_large, too_many_gaps, unknown_symbol) or by the database (rejected_by_database) through the stream again.',
+      'Each row is retried once and keeps its outcome; what cannot be sent says why.',
+    ],
   },
   jobs: {
     summary: 'what runs by itself: last run, next run, outcome, duration',
@@ -186,12 +190,25 @@ export const commandHelp = {
     exits: ['0 when no line says fail', '1 when one does'],
   },
   replay: {
-    summary: 'npm start on recordings',
-    usage: 'replay FILE… [--speed N|max] [--symbol S] [--port N]',
+    summary: 'npm start on recordings; or a shard of the running feed, processed again',
+    usage: 'replay FILE… [--speed N|max] [--symbol S] [--port N], or replay --shard N --from ENTRY|T [--json]',
     options: [
       ['--speed N|max', 'recorded per real time, 1 by default; max is as fast as it can be stored'],
       ['--symbol S', 'the symbol of files whose names do not say it'],
       ['--port N', 'the port of the page'],
+      ['--shard N', 'process this shard’s entries again'],
+      ['--from ENTRY|T', 'those after this entry of the stream, or from this time on'],
+      JSON_OPTION,
+      API_OPTION,
+    ],
+    exits: [
+      '0 when the shard is where it was before',
+      '1 when it cannot be processed again',
+      '2 when the command is wrong',
+    ],
+    notes: [
+      TIMES,
+      'What is stored is a duplicate then: ticks, candles, gaps and unobserved times stay as they are. A stream holds about ten minutes of what is stored.',
     ],
   },
   migrate: {

@@ -28,7 +28,7 @@ const wickCommands: Record<string, () => Promise<Command>> = {
   stop: async () => (await import('./api-commands.ts')).stopFeed,
   migrate: async () => (await import('./migrate-command.ts')).runMigrate,
   reset: async () => (await import('./reset-command.ts')).runReset,
-  replay: async () => (await import('./start.ts')).replay,
+  replay: async () => (await import('./replay-command.ts')).runReplay,
   verify: async () => (await import('./verify-command.ts')).verify,
   export: async () => (await import('./export-command.ts')).runExport,
   quarantine: async () => (await import('./quarantine-command.ts')).runQuarantine,

@@ -1,6 +1,6 @@
 /**
- * Opens the feed's database for reading, as its role wick_reader.
- * It must not be able to write, and every question has a deadline.
+ * Opens the feed's database for one command: for reading as its role wick_reader, or for one of the writer's functions as wick_writer.
+ * A reader must not be able to write, a writer to do more than the functions allow, and every question has a deadline.
  */
 import postgres from 'postgres';
 import { hidePassword } from './database.ts';
@@ -15,14 +15,32 @@ export async function withReader<T>(
   timeoutMs: number,
   work: (sql: postgres.Sql) => Promise<T>,
 ): Promise<T> {
+  return withRole(
+    url,
+    `-c role=wick_reader -c default_transaction_read_only=on -c statement_timeout=${timeoutMs}`,
+    work,
+  );
+}
+
+/** Does the work in a session that may call what the writer may. Units: `timeoutMs` for a statement. Errors: as withReader. */
+export async function withWriter<T>(
+  url: string | undefined,
+  timeoutMs: number,
+  work: (sql: postgres.Sql) => Promise<T>,
+): Promise<T> {
+  return withRole(url, `-c role=wick_writer -c statement_timeout=${timeoutMs}`, work);
+}
+
+async function withRole<T>(
+  url: string | undefined,
+  options: string,
+  work: (sql: postgres.Sql) => Promise<T>,
+): Promise<T> {
   if (url === undefined)
     throw new UsageError('No database is named; start Wickstream with npm start, or set DATABASE_URL.');
   const sql = postgres(url, {
     ...{ max: 1, connect_timeout: CONNECT_TIMEOUT_S, onnotice: () => undefined },
-    connection: {
-      application_name: 'wick',
-      options: `-c role=wick_reader -c default_transaction_read_only=on -c statement_timeout=${timeoutMs}`,
-    },
+    connection: { application_name: 'wick', options },
   });
   try {
     return await work(sql);

@@ -170,7 +170,8 @@ export function decodeEntry(h: string, d: string): Entry {
   return { header, items: d.split('\n').map(decodeItem) };
 }
 
-function decodeItem(line: string): EntryItem {
+/** Reads one line of field `d`. Errors: EntryFormatError, SyntaxError. */
+export function decodeItem(line: string): EntryItem {
   switch (line[0]) {
     case 't':
       return decodeTrade(line.split(','));

@@ -2,8 +2,9 @@
  * An aggregator process as a model: the reader, tenure and publisher around the real step, every call of which the scheduler can delay or lose.
  * It must do what those three do, in the same order, so that a rule that is missing here is a rule that is missing there.
  */
+
+import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored, nameOf } from '@wickstream/shared/anchor';
 import type { Bar } from '@wickstream/shared/bar';
-import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored, nameOf } from '../../src/anchor.ts';
 import { type Batch, barKey, createBatch } from '../../src/batch.ts';
 import { type SealedBatch, sealBatch } from '../../src/sealed-batch.ts';
 import { type ShardState, shardStateOf } from '../../src/shard-state.ts';

@@ -40,7 +40,10 @@ export type DatabaseModel = {
   readonly counters: Map<string, Record<string, number>>;
   readonly quarantine: Record<string, unknown>[];
   offset(): string | null;
+  anchor(): string | null;
   take(): TakenShard;
+  /** Sets the shard back to an entry that was committed, as an operator does; whoever holds it must take it again. */
+  replay(offset: string, anchor: string): void;
   /** Carries a call out and gives it its answer. */
   execute(call: Call): void;
   /** Every bar of what is stored, with the version that a reader's base has. */
@@ -127,6 +130,11 @@ export function createDatabaseModel(graceUs: number, bug?: PlantedBug): Database
     };
   };
 
+  const replay = (offset: string, anchor: string): void => {
+    if (orderOf(offset) > orderOf(row.offset)) return;
+    Object.assign(row, { term: row.term + 1, offset, anchor });
+  };
+
   const fits = ({ term, batch, base, sealed: { end } }: Call): boolean => {
     if (bug === 'term') return batch === row.batch;
     if (bug === 'offset-fits') return base === row.offset;
@@ -197,7 +205,9 @@ export function createDatabaseModel(graceUs: number, bug?: PlantedBug): Database
     counters,
     quarantine,
     offset: () => row.offset,
+    anchor: () => row.anchor,
     take,
+    replay,
     execute,
     base: () => ({ term: row.term, batch: row.batch, sequence: row.batch, bars: bars() }),
     bars,

@@ -21,6 +21,7 @@ export const PLANTED_BUGS = {
   'old-quote-duplicate': 'a quote that is too old to be judged is called a duplicate',
   'confirmed-gaps': 'gaps that were confirmed empty are forgotten',
   'trim-unread': 'the stream is trimmed up to what was read, not to what was committed',
+  'replay-unheld': 'a shard is set back to an entry of a stream that does not hold the committed one',
   'lost-place': 'places of a stream that was lost are still trimmed to',
 } as const;
 

@@ -2,6 +2,7 @@
  * A seeded simulation of one shard: two ingests, a stream that loses things, a database, aggregators that crash, freeze and race, repair, a reader.
  * It must be a pure function of its seed, so that a failing one can be run again.
  */
+import { ANCHOR_ENTRIES_MAX, anchorBeginning, anchorOf, isAnchored } from '@wickstream/shared/anchor';
 import { createRandom } from '../producer.ts';
 import { type AggregatorModel, createAggregatorModel, LostError, type Surroundings } from './aggregator-model.ts';
 import { acknowledgedFaults, finalFaults, gapFaults, reachedFaults } from './checks.ts';
@@ -10,7 +11,7 @@ import { createIngestModel, type IngestModel } from './ingest-model.ts';
 import { createLiveReaderModel } from './live-reader-model.ts';
 import type { PlantedBug } from './planted-bugs.ts';
 import { createRepairModel } from './repair-model.ts';
-import { createStreamModel } from './stream-model.ts';
+import { createStreamModel, orderOf } from './stream-model.ts';
 import { createVenueModel } from './venue-model.ts';
 import type { World } from './world.ts';
 
@@ -43,6 +44,7 @@ const FAULTS = {
   'sent nowhere': 0.6,
   'commit repeated': 0.8,
   shed: 0.4,
+  replay: 0.6,
 } as const;
 
 /** How much more or less often: of work, so that some fall behind, and of faults, so that some are left out. */
@@ -138,6 +140,7 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
       'sent nowhere': () => ingest.produce(1 + below(4), true),
       'commit repeated': () => execute(true),
       shed: () => ingest.shed(1 + below(4)),
+      replay,
     };
     acts[name as keyof typeof acts]();
   }
@@ -153,6 +156,19 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
     stream.cutEntries(2);
     for (const other of ingests) if (other !== ingest) other.produce(1, false);
     ingest.repeat(1);
+  }
+
+  // An operator has the shard processed again from an entry below the committed one, while the stream holds both.
+  function replay(): void {
+    const [offset, anchor] = [database.offset(), database.anchor()];
+    const held = stream.range(0, orderOf(offset) + 1, Number.POSITIVE_INFINITY);
+    const beginning = orderOf(anchorBeginning(anchor) ?? offset);
+    const covered = held.filter(({ order }) => order >= beginning);
+    if (held.length === 0 || !(isAnchored(anchor, covered) || bug === 'replay-unheld')) return;
+    const from = below(held.length);
+    const entries = held.slice(Math.max(0, from + 1 - ANCHOR_ENTRIES_MAX), from + 1);
+    database.replay(entries.at(-1)?.id ?? '', anchorOf(entries));
+    count('set back');
   }
 
   function push(call: Call | undefined): void {

@@ -3,9 +3,7 @@
  * It must refuse a feed into which history of the exchange does not belong.
  */
 import { shardKeys, shardOf } from '@wickstream/shared/names';
-import { Cluster, Redis } from 'ioredis';
-import { hidePassword } from '../database.ts';
-import { reasonOf } from '../health-check.ts';
+import { connectRedis } from '../redis-session.ts';
 import type { RunningPlace } from '../running-place.ts';
 import { UsageError } from '../usage-error.ts';
 import { type HistoryDatabase, openHistoryDatabase } from './history-database.ts';
@@ -21,12 +19,6 @@ export type HistoryPlace = {
   /** A feeder of its own for the shard of a symbol. */
   openFeeder(symbol: string): Promise<StreamFeeder>;
   close(): Promise<void>;
-};
-
-const COMMAND_TIMEOUT_MS = 5_000;
-const CONNECTION = {
-  ...{ commandTimeout: COMMAND_TIMEOUT_MS, connectTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: 1 },
-  ...{ autoResendUnfulfilledCommands: false, retryStrategy: (times: number) => Math.min(1_000, 50 * times) },
 };
 
 /** Opens the place. Errors: UsageError when it is a replay, or its servers are not named or do not answer. */
@@ -69,25 +61,4 @@ export async function openHistoryPlace(place: RunningPlace, producer: string): P
       await database.close();
     },
   };
-}
-
-async function connectRedis(url: string): Promise<Redis | Cluster> {
-  const parsed = new URL(url);
-  const isCluster = parsed.searchParams.get('cluster') === 'true';
-  parsed.searchParams.delete('cluster');
-  const client = isCluster
-    ? new Cluster([parsed.href], { redisOptions: CONNECTION })
-    : new Redis(parsed.href, CONNECTION);
-  client.on('error', () => undefined);
-  try {
-    await client.ping();
-    return client;
-  } catch (error) {
-    client.disconnect();
-    throw new UsageError(
-      `${hidePassword(url)} does not answer (${reasonOf(error)}); start it, or mend REDIS_URL.`,
-      1,
-      error,
-    );
-  }
 }
