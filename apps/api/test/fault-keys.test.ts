@@ -8,7 +8,7 @@ import { type AppProcess, createDatabase, engines, startApp, startRedis } from '
 import { makeKey } from '@wickstream/shared/api-keys';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { recordFault } from '../../../tests/faults/fault-report.ts';
-import { startTestApi, type TestApi } from './api-service.ts';
+import { startTestApi, type TestApi, until } from './api-service.ts';
 import { SHARDS } from './test-feed.ts';
 
 const [engine] = await engines();
@@ -39,6 +39,7 @@ describe('row 33: keys', () => {
     const guarded = { API_KEYS: ENTRIES.join(','), API_READS: 'key', CALLS_PER_MINUTE: '0', LOG_LEVEL: 'debug' };
     const ingestUrl = `http://127.0.0.1:${(ingest.address() as AddressInfo).port}`;
     api = await startApp('api', { ...env, ...guarded, FEED: 'simulator', INGEST_URL: ingestUrl });
+    await until('the api to be ready', async () => (await fetch(`${api.baseUrl}/readyz`)).ok, 30_000);
     closing.push(
       () => api.stop(),
       () => new Promise((resolve) => ingest.close(resolve)),
@@ -162,7 +163,10 @@ describe('row 33: rates, forged addresses and foreign pages', () => {
   test('row 33: without a configured proxy X-Forwarded-For is not believed', async () => {
     const other = await startTestApi(engine, async () => undefined, { ...settings, trustedProxies: [] });
     try {
-      const statuses = new Set<number>();
+      const served = async () => (await fetch(`${other.base}/v1/symbols`)).status;
+      // Waiting for the api may have used the rate up; it fills again.
+      await expect.poll(served, { interval: 500, timeout: 15_000 }).toBe(200);
+      const statuses = new Set([200]);
       // All at once, again and again: one at a time, a slow machine would stay within the rate.
       for (let round = 0; round < 20 && !statuses.has(429); round++) {
         const calls = Array.from({ length: 100 }, (_, i) => {
