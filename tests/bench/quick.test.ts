@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isLongForm } from '@wickstream/servers/fixture';
 import { checkout } from '@wickstream/servers/server-folder';
 import { afterAll, expect, it } from 'vitest';
 
@@ -32,8 +33,7 @@ const folder = mkdtempSync(join(tmpdir(), 'wickstream-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('every bench gives a row', { timeout: 600_000 }, async (ctx) => {
-  if (process.env.WICK_LONG !== '1')
-    ctx.skip('benches want the machine for themselves; WICK_LONG=1 npm test runs their quick form');
+  if (!isLongForm()) ctx.skip('benches want the machine for themselves; WICK_LONG=1 npm test runs their quick form');
   const args = [join(checkout, 'bench/src/main.ts'), '--quick', '--out', folder];
   const run = promisify(execFile)(process.execPath, args, { cwd: folder });
   // A broken bench ends the run with an error; its row says more than that.

@@ -3,7 +3,7 @@
  * It must judge by the exchange's tape.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { engines, type TestDatabase } from '@wickstream/servers/fixture';
+import { enginesOfLongSuite, type TestDatabase } from '@wickstream/servers/fixture';
 import { startTestCluster, type TestCluster } from '@wickstream/servers/test-cluster';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const DISK_MB = 512;
 const LOCK_MS = 9_000;
 const SETTINGS = { max_connections: '50', max_wal_size: '96MB', min_wal_size: '32MB', shared_buffers: '32MB' };
 
-const found = await engines();
+const found = await enginesOfLongSuite();
 
 describe.each(found.map((engine, i) => ({ engine, seed: 501 + 10 * i, name: engine.name })))(
   'the database on $name',

@@ -3,8 +3,8 @@
  * It must judge by the exchange's klines; the ten minutes pass by the exchange's clock, which is set ahead.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { engines } from '@wickstream/servers/fixture';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engines, isLongForm } from '@wickstream/servers/fixture';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ApiCandle, klineOf } from '../whole-path/market-client.ts';
 import { type FaultMarket, startFaultMarket } from './fault-market.ts';
 import { recordFault } from './fault-report.ts';
@@ -25,7 +25,7 @@ describe.skipIf(first === undefined)('an outage of ten minutes', () => {
   let backMs = 0;
 
   beforeAll(async () => {
-    if (first === undefined) return;
+    if (first === undefined || !isLongForm()) return;
     // The exchange begins ten minutes behind this machine; after the outage both clocks agree.
     const exchange = { EXCHANGE_CLOCK_OFFSET_S: String(-OUTAGE_S) };
     market = await startFaultMarket({ engine: first, seed: SEED, symbols: SYMBOLS, rate: RATE, env: { exchange } });
@@ -34,6 +34,9 @@ describe.skipIf(first === undefined)('an outage of ten minutes', () => {
     await delay(3_000);
   }, 90_000);
   afterAll(() => market?.close());
+  beforeEach((ctx) => {
+    if (!isLongForm()) ctx.skip('two minutes; WICK_LONG=1 npm test runs it');
+  });
 
   const gaps = async () => {
     const [row] = await market.database.sql`

@@ -5,7 +5,14 @@
 import { engines, enginesOfLongSuite } from '@wickstream/servers/fixture';
 import { expect, it } from 'vitest';
 
-const SUITES = ['kill.test.ts', 'command-line.test.ts', 'import.test.ts'];
+const SUITES = [
+  'kill.test.ts',
+  'command-line.test.ts',
+  'import.test.ts',
+  'shard-replay.test.ts',
+  'quarantine-retry.test.ts',
+  'faults/database.test.ts',
+];
 
 it.for(SUITES)('%s on every engine', async (_, ctx) => {
   const [all, chosen] = await Promise.all([engines(), enginesOfLongSuite()]);

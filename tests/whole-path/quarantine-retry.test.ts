@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AppProcess,
   createDatabase,
-  engines,
+  enginesOfLongSuite,
   startApp,
   startRedis,
   type TestDatabase,
@@ -40,7 +40,7 @@ function tradeOf(id: number, price: string, step: number): EntryItem {
   };
 }
 
-describe.each(await engines())('refused trades that are retried on $name', (engine) => {
+describe.each(await enginesOfLongSuite())('refused trades that are retried on $name', (engine) => {
   let redis: TestRedis;
   let database: TestDatabase;
   let aggregator: AppProcess;

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AppProcess,
   createDatabase,
-  engines,
+  enginesOfLongSuite,
   startApp,
   startRedis,
   type TestDatabase,
@@ -98,7 +98,7 @@ const TICKER = {
   ...{ quoteVolume: '1000', totalTrades: 7 },
 };
 
-describe.each(await engines())('a shard that is processed again on $name', (engine) => {
+describe.each(await enginesOfLongSuite())('a shard that is processed again on $name', (engine) => {
   let redis: TestRedis;
   let database: TestDatabase;
   let aggregator: AppProcess;

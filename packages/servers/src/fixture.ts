@@ -49,7 +49,12 @@ export function engines(): Promise<Engine[]> {
  */
 export async function enginesOfLongSuite(): Promise<Engine[]> {
   const all = await engines();
-  return process.env.WICK_LONG === '1' ? all : all.slice(0, 1);
+  return isLongForm() ? all : all.slice(0, 1);
+}
+
+/** Whether the tests run in their long form, with `WICK_LONG=1`. */
+export function isLongForm(): boolean {
+  return process.env.WICK_LONG === '1';
 }
 
 /** Starts one throw-away cluster for each engine that this machine has. Order: TimescaleDB first. */
