@@ -120,7 +120,8 @@ describe.skipIf(first === undefined)('connections to the exchange', () => {
     await whenListening();
     const silent = await reconnects('silent');
     const { opened } = (await view()).connections;
-    const quietS = 4 * SILENCE_MAX_S;
+    // Long enough for a slow machine to notice and to come back before the market does: what it missed then would be missing.
+    const quietS = 7 * SILENCE_MAX_S;
     await market.fault({ do: 'surge', factor: 0, seconds: quietS });
     await delay((1.5 * SILENCE_MAX_S + 2) * 1000);
     expect((await view()).connections.opened).toBe(opened);
