@@ -12,10 +12,11 @@ import {
   type TestDatabase,
   type TestRedis,
 } from '@wickstream/servers/fixture';
-import { type EntryItem, encodeHeader, encodeItem } from '@wickstream/shared/entry-codec';
-import { ENTRY_FIELDS, shardKeys } from '@wickstream/shared/names';
+import type { EntryItem } from '@wickstream/shared/entry-codec';
+import { shardKeys } from '@wickstream/shared/names';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProducer } from './entry-producer.ts';
 import { runWick } from './wick-process.ts';
 
 const SYMBOL = 'BTCUSDT';
@@ -46,16 +47,13 @@ describe.each(await enginesOfLongSuite())('refused trades that are retried on $n
   let aggregator: AppProcess;
   let client: Redis;
   let env: Record<string, string>;
-  const before = { trade: 0, quote: 0, ticker: 0, quarantined: 0 };
+  const nextEntry = createProducer('ingest-1', 1);
   let n = 0;
 
   const send = async (...items: EntryItem[]): Promise<void> => {
     n++;
-    const names = { origin: 'live', venue: 'binance', producer: 'ingest-1', boot: 1, n } as const;
-    const h = encodeHeader({ ...names, before: { ...before }, clockUs: START_US + n * 1_000_000 });
-    for (const { kind } of items) if (kind !== 'control') before[kind]++;
-    const lines = items.map(encodeItem).join('\n');
-    const id = await client.xadd(shardKeys('', 0).ticks, '*', ENTRY_FIELDS.header, h, ENTRY_FIELDS.lines, lines);
+    const fields = nextEntry(items, START_US + n * 1_000_000);
+    const id = await client.xadd(shardKeys('', 0).ticks, '*', ...fields);
     for (const untilMs = Date.now() + 60_000; ; await delay(20)) {
       const [row] = await database.sql`select "offset" from shard_offsets where shard = 0`;
       if (row?.offset === id) return;

@@ -12,12 +12,13 @@ import {
   type TestDatabase,
   type TestRedis,
 } from '@wickstream/servers/fixture';
-import { type EntryItem, encodeHeader, encodeItem } from '@wickstream/shared/entry-codec';
+import type { EntryItem } from '@wickstream/shared/entry-codec';
 import { decodeLiveCommit } from '@wickstream/shared/live-codec';
-import { ENTRY_FIELDS, shardKeys } from '@wickstream/shared/names';
+import { shardKeys } from '@wickstream/shared/names';
 import { compareStreamIds } from '@wickstream/shared/stream-id';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createProducer } from './entry-producer.ts';
 import { runWick } from './wick-process.ts';
 
 const SYMBOL = 'BTCUSDT';
@@ -36,17 +37,6 @@ const TABLES = {
   producers: "where producer = 'ingest-1' order by boot",
   symbols: 'order by symbol',
 };
-
-function createProducer(producer: string, boot: number) {
-  let n = 0;
-  const before = { trade: 0, quote: 0, ticker: 0, quarantined: 0 };
-  return (items: readonly EntryItem[], clockUs: number): string[] => {
-    n++;
-    const h = encodeHeader({ origin: 'live', venue: 'binance', producer, boot, n, before: { ...before }, clockUs });
-    for (const { kind } of items) if (kind !== 'control') before[kind]++;
-    return [ENTRY_FIELDS.header, h, ENTRY_FIELDS.lines, items.map(encodeItem).join('\n')];
-  };
-}
 
 // A trade, a quote, now and then a ticker; some trades are missing, some quotes come too late, some input is refused.
 function itemsOf(i: number): EntryItem[] {
