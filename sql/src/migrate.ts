@@ -40,7 +40,7 @@ export async function migrate(
 }
 
 function connect(url: string): postgres.Sql {
-  return postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 10, idle_timeout: 0 });
+  return postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined, connect_timeout: 10, idle_timeout: 0 });
 }
 
 async function applyPending(

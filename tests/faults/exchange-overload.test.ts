@@ -32,15 +32,10 @@ describe.skipIf(first === undefined)('more than can be stored', () => {
 
   /** Keeps every shard from committing while `act` runs; reads go on. */
   const whileDatabaseWaits = async (act: () => Promise<void>): Promise<void> => {
-    const lock = await market.database.sql.reserve();
-    try {
-      await lock`begin`;
-      await lock`lock table shard_offsets in exclusive mode`;
+    await market.database.sql.begin(async (own) => {
+      await own`lock table shard_offsets in exclusive mode`;
       await act();
-    } finally {
-      await lock`rollback`;
-      lock.release();
-    }
+    });
   };
   const shedByIngest = (channel: string, reason: string) =>
     market.metric(

@@ -104,7 +104,7 @@ export async function startFaultMarket(options: FaultMarketOptions): Promise<Fau
   const { engine, seed, symbols = ['BTCUSDT', 'ETHUSDT'], rate = 3_000, shards = 2 } = options;
   const [redis, database, exchange] = await Promise.all([
     startRedis({ args: options.redisArgs ?? [] }),
-    createDatabase(engine),
+    createDatabase(engine, { dies: true }),
     startApp('exchange', { ...exchangeEnvironment({ rate, symbols, seed }), ...options.env?.exchange }),
   ]);
   const proxies = await startProxies(options, { redis: redis.url, database: database.url, exchange: exchange.baseUrl });

@@ -3,6 +3,7 @@
  * It must judge by the exchange's tape; of the product it believes only where it says that something is missing.
  */
 
+import { arrayText } from '@wickstream/shared/array-text';
 import { decodeEntry } from '@wickstream/shared/entry-codec';
 import { AGGREGATOR_GROUP, ENTRY_FIELDS, shardKeys } from '@wickstream/shared/names';
 import type { FaultMarket } from '../faults/fault-market.ts';
@@ -183,7 +184,7 @@ async function judgeAcknowledged({ client, database: { sql }, prefix, shards }: 
       const times = trades.map((trade) => trade.tsUs);
       const rows = await sql`
         select symbol || ' ' || id as name from trades
-        where symbol = any(${[...new Set(trades.map((trade) => trade.symbol))]})
+        where symbol = any(${arrayText([...new Set(trades.map((trade) => trade.symbol))])}::text::text[])
           and ts between us_to_ts(${Math.min(...times)}::float8::bigint) and us_to_ts(${Math.max(...times)}::float8::bigint)`;
       const stored = new Set(rows.map((one) => one.name as string));
       const missing = names.filter((name) => !stored.has(name));

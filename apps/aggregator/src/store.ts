@@ -2,6 +2,7 @@
  * The one place that sends SQL for an aggregator: take a shard, store a batch, read bars, refresh.
  * It must not retry: the caller takes the shard again, which turns an unknown outcome into a known one.
  */
+import { quotedElement } from '@wickstream/shared/array-text';
 import type { Bar } from '@wickstream/shared/bar';
 import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { LiveLate } from '@wickstream/shared/live-codec';
@@ -196,7 +197,7 @@ function texts<Row>(rows: readonly Row[], fieldOf: (row: Row) => string): string
     const text = fieldOf(row);
     if (text !== last) {
       last = text;
-      quoted = `"${text.replace(/["\\]/g, '\\$&')}"`;
+      quoted = quotedElement(text);
     }
     return quoted;
   });

@@ -2,6 +2,7 @@
  * Every question that the api asks the database, and nothing else: reads only, as the role wick_reader.
  * It must not decide what a candle is; `candles()` in SQL does, by the same rule as the memory.
  */
+import { arrayText } from '@wickstream/shared/array-text';
 import type { Source } from '@wickstream/shared/bar';
 import type { Candle, UnknownTime } from '@wickstream/shared/candle';
 import { createSocketMaker } from '@wickstream/shared/database-socket';
@@ -83,6 +84,7 @@ const TICKER_COLUMNS = [
 export function createReads(url: string, options: { connectionsMax?: number } = {}) {
   const sql = postgres(url, {
     max: options.connectionsMax ?? CONNECTIONS_MAX,
+    fetch_types: false,
     onnotice: () => undefined,
     // Known to the driver, not to its types.
     ...{ socket: createSocketMaker(SILENT_MAX_MS) },
@@ -210,7 +212,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
         () => sql<LatestQuote[]>`
           select s.symbol, trim_scale(q.bid)::text as bid, trim_scale(q.bid_quantity)::text as "bidQuantity", trim_scale(q.ask)::text as ask,
             trim_scale(q.ask_quantity)::text as "askQuantity"
-          from unnest(${symbols}::text[]) with ordinality s (symbol, n) cross join lateral (
+          from unnest(${arrayText(symbols)}::text::text[]) with ordinality s (symbol, n) cross join lateral (
             select * from quotes where venue = ${venue} and symbol = s.symbol order by ts desc, id desc limit 1) q
           order by s.n`,
       ).then((rows) => [...rows]),
@@ -220,7 +222,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
         () => sql<LatestDayTicker[]>`
           select s.symbol, ts_to_us(k.ts)::float8 as "tsUs", ${tickerColumns('k.')},
             coalesce(trim_scale(k.last_quantity), trim_scale(t.quantity))::text as "lastQuantity", t.last_id::float8 as "lastTradeId"
-          from unnest(${symbols}::text[]) with ordinality s (symbol, n) cross join lateral (
+          from unnest(${arrayText(symbols)}::text::text[]) with ordinality s (symbol, n) cross join lateral (
             select * from ticker_1d where venue = ${venue} and symbol = s.symbol order by ts desc limit 1) k
           left join lateral (
             select last_id, quantity from trades where venue = ${venue} and symbol = s.symbol and ts <= k.ts order by ts desc, id desc limit 1
@@ -230,7 +232,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
     newestPlaces: (table: FollowedTable, venue: string, symbols: readonly string[]): Promise<TickPlace[]> =>
       gate(
         () => sql<TickPlace[]>`
-          select s.symbol, ts_to_us(t.ts)::float8 as "tsUs", t.id::float8 as id from unnest(${symbols}::text[]) s (symbol) cross join lateral (
+          select s.symbol, ts_to_us(t.ts)::float8 as "tsUs", t.id::float8 as id from unnest(${arrayText(symbols)}::text::text[]) s (symbol) cross join lateral (
             select ts, ${placeOf(table)} as id from ${sql(table)} where venue = ${venue} and symbol = s.symbol
             order by ts desc, ${placeOf(table)} desc limit 1) t`,
       ).then((rows) => [...rows]),
@@ -243,7 +245,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
       gate(
         () => sql<T[]>`
           select s.symbol, ts_to_us(t.ts)::float8 as "tsUs", ${FOLLOWED_COLUMNS[table](sql)}
-          from unnest(${places.map((one) => one.symbol)}::text[], ${places.map((one) => one.tsUs)}::bigint[], ${places.map((one) => one.id)}::bigint[])
+          from unnest(${arrayText(places.map((one) => one.symbol))}::text::text[], ${arrayText(places.map((one) => one.tsUs))}::text::bigint[], ${arrayText(places.map((one) => one.id))}::text::bigint[])
             s (symbol, at, id) cross join lateral (
             select * from ${sql(table)} where venue = ${venue} and symbol = s.symbol and ts >= us_to_ts(s.at)
               and (ts > us_to_ts(s.at) or ${placeOf(table)} > s.id) order by ts, ${placeOf(table)} limit ${FOLLOWED_ROWS_MAX}) t
@@ -342,7 +344,7 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
           select s.venue, s.symbol,
             exists (select from trade_bars_1m b where b.venue = s.venue and b.symbol = s.symbol and b.bucket < us_to_ts(s.at)) as trade,
             exists (select from quote_bars_1m b where b.venue = s.venue and b.symbol = s.symbol and b.bucket < us_to_ts(s.at)) as mid
-          from unnest(${venues}::text[], ${symbols}::text[], ${from}::bigint[]) s (venue, symbol, at)`,
+          from unnest(${arrayText(venues)}::text::text[], ${arrayText(symbols)}::text::text[], ${arrayText(from)}::text::bigint[]) s (venue, symbol, at)`,
       );
       const older = new Set<string>();
       for (const row of rows) {

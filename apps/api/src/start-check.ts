@@ -17,7 +17,12 @@ const REDIS_CHECK_MAX_MS = 3_000;
 
 /** Checks the schema once. Errors: SchemaError, DatabaseRefusedError; a server that cannot be reached is none. */
 export async function checkDatabase(databaseUrl: string): Promise<void> {
-  const sql = postgres(databaseUrl, { max: 1, connect_timeout: CONNECT_TIMEOUT_S, onnotice: () => undefined });
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    fetch_types: false,
+    onnotice: () => undefined,
+  });
   try {
     // A login of the api's own may read as this role and not by itself; a database without a schema has no role either.
     await sql.unsafe('set role wick_reader').catch(() => undefined);

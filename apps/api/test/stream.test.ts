@@ -101,9 +101,11 @@ describe('WS /v1/stream', () => {
     const closeUs = ((closing?.openTime ?? 0) + 300_000) * 1000;
     await feed.commit([], closeUs + 999_999);
     await feed.commit([], closeUs + 1_000_000);
-    const isClosing = ({ type, candles }: StreamMessage) => type === 'update' && candles?.[0]?.closed === true;
-    const update = await client.wait('the closing', isClosing);
-    expect(update.candles).toMatchObject([{ openTime: closing?.openTime, closed: true }]);
+    // Changes that come close together are one update, so the closing may stand among others.
+    const isClosing = ({ type, candles }: StreamMessage) =>
+      type === 'update' && candles?.some((one) => one.openTime === closing?.openTime && one.closed) === true;
+    expect(closing).toBeDefined();
+    await client.wait('the closing', isClosing);
   });
 
   test('resumes with since: what changed meanwhile and no more; too old gives a snapshot', async () => {

@@ -29,7 +29,7 @@ async function withServer(url: string, serverUrl: string, work: (sql: postgres.S
   const name = decodeURIComponent(new URL(url).pathname.slice(1));
   const failures: unknown[] = [];
   for (const adminUrl of adminUrls(serverUrl)) {
-    const sql = postgres(adminUrl, { max: 1, connect_timeout: 10, onnotice: () => undefined });
+    const sql = postgres(adminUrl, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => undefined });
     try {
       return await work(sql, name);
     } catch (error) {

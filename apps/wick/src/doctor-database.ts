@@ -31,7 +31,7 @@ export async function checkDatabase(url: string | undefined, nowMs: number): Pro
   if (url === undefined)
     return [fail('database', 'nothing names it', 'start Wickstream with npm start, or set DATABASE_URL')];
   const sql = postgres(url, {
-    ...{ max: 1, connect_timeout: CONNECT_TIMEOUT_S, onnotice: () => undefined },
+    ...{ max: 1, connect_timeout: CONNECT_TIMEOUT_S, fetch_types: false, onnotice: () => undefined },
     connection: {
       application_name: 'wick_doctor',
       options: `-c default_transaction_read_only=on -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,

@@ -39,7 +39,7 @@ async function withRole<T>(
   if (url === undefined)
     throw new UsageError('No database is named; start Wickstream with npm start, or set DATABASE_URL.');
   const sql = postgres(url, {
-    ...{ max: 1, connect_timeout: CONNECT_TIMEOUT_S, onnotice: () => undefined },
+    ...{ max: 1, connect_timeout: CONNECT_TIMEOUT_S, fetch_types: false, onnotice: () => undefined },
     connection: { application_name: 'wick', options },
   });
   try {

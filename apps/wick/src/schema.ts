@@ -11,7 +11,7 @@ import { UsageError } from './usage-error.ts';
 /** Migrates and writes the settings. Errors: UsageError with the database's reason. */
 export async function prepareSchema(url: string, log?: (line: string) => void): Promise<MigrationResult> {
   const { shards, closeGraceMs, venue } = readCommon();
-  const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => undefined });
+  const sql = postgres(url, { max: 1, connect_timeout: 10, fetch_types: false, onnotice: () => undefined });
   try {
     const result = await migrate(url, log);
     await applySettings(sql, { shards, graceUs: closeGraceMs * 1000, venue });

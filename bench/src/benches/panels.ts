@@ -24,7 +24,12 @@ export const panels: Scenario = {
   run: async (context) => {
     const day = await context.shared('day', () => storeDay(context.engine, context.form));
     const options = '-c role=grafana';
-    const sql = postgres(day.database.url, { max: 1, onnotice: () => undefined, connection: { options } });
+    const sql = postgres(day.database.url, {
+      max: 1,
+      fetch_types: false,
+      onnotice: () => undefined,
+      connection: { options },
+    });
     context.closing(() => sql.end({ timeout: 1 }));
     const view = {
       ...{ fromMs: day.fromMs, toMs: day.toMs, intervalMs: (day.toMs - day.fromMs) / POINTS },

@@ -134,7 +134,7 @@ function keepPassword(folder: ServerFolder): string {
 async function waitForPostgres(url: string): Promise<void> {
   const deadline = Date.now() + 60_000;
   for (let answers = 0; answers < 2; ) {
-    const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => undefined });
+    const sql = postgres(url, { max: 1, connect_timeout: 5, fetch_types: false, onnotice: () => undefined });
     answers = await sql`select 1`.then(
       () => answers + 1,
       () => 0,

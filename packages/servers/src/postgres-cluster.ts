@@ -138,7 +138,13 @@ async function waitUntilReady(server: ServerProcess, url: string): Promise<void>
   for (let problem = ''; ; ) {
     if (server.hasEnded()) throw new Error(`PostgreSQL ended at once: ${server.logTail()}`);
     if (Date.now() > deadline) throw new Error(`PostgreSQL did not become ready (${problem}): ${server.logTail()}`);
-    const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => undefined, backoff: () => 0.05 });
+    const sql = postgres(url, {
+      max: 1,
+      connect_timeout: 5,
+      fetch_types: false,
+      onnotice: () => undefined,
+      backoff: () => 0.05,
+    });
     try {
       await sql`select 1`;
       return;

@@ -48,7 +48,7 @@ async function createTemplate(admin: postgres.Sql, engine: { name: string; admin
 
 // A template cannot be copied while anything is connected to it, and the extension's scheduler is.
 async function stopBackgroundWorkers(url: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
+  const sql = postgres(url, { max: 1, fetch_types: false, onnotice: () => undefined });
   try {
     const [known] = await sql`select 1 from pg_extension where extname = 'timescaledb'`;
     if (known) await sql`select _timescaledb_functions.stop_background_workers()`;
