@@ -140,6 +140,12 @@ function startTape(options: SimulatorOptions, broadcast: Broadcast, faults: Faul
         plan.leaveEmpty(symbol, fromS, seconds);
         return market.find(symbol) === undefined ? [] : emptyIds(market, symbol, fromS, seconds);
       },
+      setStatus(symbol, status) {
+        if (market.find(symbol) === undefined) throw new RangeError(`no symbol ${symbol}; see /api/v3/exchangeInfo`);
+        const fromS = nextSecond();
+        plan.setStatus(symbol, fromS, status);
+        return { fromMs: fromS * 1000 };
+      },
       again: pump.again,
       jump(seconds) {
         jumpedUs += Math.round(seconds * 1_000_000);

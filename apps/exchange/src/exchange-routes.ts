@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Faults, RECORDS_MAX } from './faults.ts';
 import { HOSTILE_BYTES_MAX, HOSTILE_KINDS, type HostileKind, hostileBytes, strangerFrames } from './hostile-frames.ts';
+import { TRADING_STATUSES, type TradingStatus } from './market.ts';
 import type { Replay } from './replay.ts';
 import type { SocketServer } from './socket-server.ts';
 import { SPOILS } from './tick-spoils.ts';
@@ -18,6 +19,8 @@ export type TapeFaults = {
   leaveEmpty(symbol: string, seconds: number): { firstId: number; lastId: number }[];
   /** Sends the ticks of the last seconds once more. */
   again(seconds: number): void;
+  /** Gives a symbol a trading status from a coming second on; HALT and CANCEL_ONLY stop its trades, BREAK its quotes too. */
+  setStatus(symbol: string, status: TradingStatus): { fromMs: number };
   /** Sets the market's clock ahead, or back when negative; what it passes again is sent again. */
   jump(seconds: number): void;
 };
@@ -43,9 +46,22 @@ export type Command =
   | { do: 'strangers'; count: number }
   | { do: 'again'; seconds: number }
   | { do: 'jump'; seconds: number }
+  | { do: 'status'; symbol: string; status: TradingStatus }
   | { do: 'reset' };
 
-const COMMANDS = ['drop', 'shutdown', 'malformed', 'surge', 'empty', 'hostile', 'strangers', 'again', 'jump', 'reset'];
+const COMMANDS = [
+  'drop',
+  'shutdown',
+  'malformed',
+  'surge',
+  'empty',
+  'hostile',
+  'strangers',
+  'again',
+  'jump',
+  'status',
+  'reset',
+];
 const STRANGERS_MAX = 100_000;
 
 /** Newest changed frames that are shown unless `records` asks for more. */
@@ -105,6 +121,9 @@ export function addControls(app: FastifyInstance, context: ControlContext): void
       case 'jump':
         if (!Number.isFinite(command.seconds)) throw new RangeError('seconds must be a number');
         return tapeFaults().jump(command.seconds);
+      case 'status':
+        if (TRADING_STATUSES.includes(command.status)) return tapeFaults().setStatus(command.symbol, command.status);
+        throw new RangeError(`status must be one of ${TRADING_STATUSES.join(', ')}`);
       case 'reset':
         return faults.reset();
       default:

@@ -34,10 +34,17 @@ export type Bar = {
   takerQuoteVolume: bigint;
 };
 
+/** Whether a symbol trades, in Binance's words. HALT and CANCEL_ONLY still have quotes, BREAK has nothing. */
+export const TRADING_STATUSES = ['TRADING', 'HALT', 'CANCEL_ONLY', 'BREAK'] as const;
+
+/** One of TRADING_STATUSES. */
+export type TradingStatus = (typeof TRADING_STATUSES)[number];
+
 /** A source of market data. Order: everything oldest first. Limits: nothing newer than `nowUs()`. */
 export type Market = {
   readonly symbols: readonly SymbolInfo[];
   find(symbol: string): SymbolInfo | undefined;
+  status(symbol: string): TradingStatus;
   /** The market's clock. Units: µs. */
   nowUs(): number;
   /** The oldest time that is served. Units: µs. */

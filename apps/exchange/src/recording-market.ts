@@ -90,6 +90,7 @@ export function createRecordingMarket(symbols: readonly string[]): RecordingMark
   return {
     symbols: [...records.values()].map((record) => record.info),
     find: (symbol) => records.get(symbol)?.info,
+    status: () => 'TRADING',
     nowUs: () => clockUs,
     beginUs(symbol) {
       const { firstUs } = recordOf(symbol);

@@ -11,6 +11,7 @@ import {
   type Market,
   type Quote,
   type Trade,
+  type TradingStatus,
 } from './market.ts';
 import { statisticsOf, type TickerWindow, type TimeUnit, timeIn } from './payloads.ts';
 import { klineWindowAt } from './stream-names.ts';
@@ -101,7 +102,11 @@ export function dayTickerRow(symbol: string, window: TickerWindow, quote: Quote 
 }
 
 /** The answer of `exchangeInfo`. */
-export function exchangeInfoOf(symbols: readonly SymbolInfo[], nowMs: number): object {
+export function exchangeInfoOf(
+  symbols: readonly SymbolInfo[],
+  statusOf: (symbol: string) => TradingStatus,
+  nowMs: number,
+): object {
   return {
     timezone: 'UTC',
     serverTime: nowMs,
@@ -110,16 +115,16 @@ export function exchangeInfoOf(symbols: readonly SymbolInfo[], nowMs: number): o
       { rateLimitType: 'RAW_REQUESTS', interval: 'MINUTE', intervalNum: 5, limit: 300_000 },
     ],
     exchangeFilters: [],
-    symbols: symbols.map(symbolRow),
+    symbols: symbols.map((info) => symbolRow(info, statusOf(info.symbol))),
   };
 }
 
-function symbolRow(info: SymbolInfo): unknown {
+function symbolRow(info: SymbolInfo, status: TradingStatus): unknown {
   const tick = stepText(info.priceDigits);
   const step = stepText(info.quantityDigits);
   return {
     symbol: info.symbol,
-    status: 'TRADING',
+    status,
     baseAsset: info.baseAsset,
     baseAssetPrecision: 8,
     quoteAsset: info.quoteAsset,

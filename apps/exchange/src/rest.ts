@@ -113,7 +113,7 @@ export function addRest(app: FastifyInstance, context: RestContext): void {
     const list = textOf(query, 'symbols');
     const names = one !== undefined ? [one] : list !== undefined ? symbolsOf(list, market) : undefined;
     const infos = names === undefined ? market.symbols : names.map((name) => findSymbol(name, market));
-    return exchangeInfoOf(infos, timeIn('ms', market.nowUs()));
+    return exchangeInfoOf(infos, market.status, timeIn('ms', market.nowUs()));
   });
   add('trades', 25, ({ query, unit }) => {
     const { symbol } = symbolOf(query, market);

@@ -2,6 +2,7 @@
  * Which ids belong to which second of the tape: running counts of trades, aggregates and quotes as functions of time.
  * It must need no state but the seed and the plan, so that any second is found without those before it.
  */
+import type { TradingStatus } from './market.ts';
 import { fractionOf } from './random.ts';
 import type { SymbolSpec } from './symbol-list.ts';
 
@@ -14,6 +15,16 @@ export type TapePlan = {
   readonly surges: readonly { readonly fromS: number; readonly toS: number; readonly factor: number }[];
   /** Ids of that time were given out but hold no trade. */
   readonly voids: readonly { readonly symbol: string; readonly fromS: number; readonly toS: number }[];
+  /** Times in which a symbol does not trade: no ids are given out, so none is missing afterwards. */
+  readonly halts: readonly Halt[];
+};
+
+/** A time in which a symbol has another status than TRADING. Units: seconds; `toS` is infinite while it lasts. */
+export type Halt = {
+  readonly symbol: string;
+  readonly status: Exclude<TradingStatus, 'TRADING'>;
+  readonly fromS: number;
+  readonly toS: number;
 };
 
 /** The ids of one symbol. Shape: `first…` is the id of the first item in or after that second. */
@@ -51,7 +62,7 @@ export function createTapeIds(spec: SymbolSpec, plan: () => TapePlan): TapeIds {
     return hour * perHour + Math.floor(perHour * share);
   }
 
-  function count(second: number, perHour: number): number {
+  function countWithSurges(second: number, perHour: number): number {
     let total = plainCount(second, perHour);
     for (const surge of plan().surges) {
       if (second <= surge.fromS) continue;
@@ -61,9 +72,19 @@ export function createTapeIds(spec: SymbolSpec, plan: () => TapePlan): TapeIds {
     return total;
   }
 
+  // A halt takes back what would have been counted in it, so that ids go on where they stopped.
+  function count(second: number, perHour: number, isStoppedBy: (halt: Halt) => boolean): number {
+    let total = countWithSurges(second, perHour);
+    for (const halt of plan().halts) {
+      if (halt.symbol !== spec.symbol || second <= halt.fromS || !isStoppedBy(halt)) continue;
+      total -= countWithSurges(Math.min(second, halt.toS), perHour) - countWithSurges(halt.fromS, perHour);
+    }
+    return total;
+  }
+
   // Seconds begin at the beginning of an aggregate, so that no aggregate lies in two seconds.
   function firstTradeIndex(second: number): number {
-    const wanted = count(second, spec.tradesPerHour);
+    const wanted = count(second, spec.tradesPerHour, () => true);
     const group = Math.floor(wanted / GROUP_TRADES);
     const rest = wanted - group * GROUP_TRADES;
     return group * GROUP_TRADES + (groups(group).find((start) => start >= rest) ?? GROUP_TRADES);
@@ -75,9 +96,9 @@ export function createTapeIds(spec: SymbolSpec, plan: () => TapePlan): TapeIds {
     return group * GROUP_AGGREGATES + groups(group).indexOf(index - group * GROUP_TRADES);
   }
 
-  // Without surges every hour holds as many trades, so the hour of an id is known but for its borders.
+  // Without surges and halts every hour holds as many trades, so the hour of an id is known but for its borders.
   function guess(tradeId: number, lastS: number): { lowS: number; highS: number } {
-    if (plan().surges.length > 0) return { lowS: TAPE_BEGIN_S, highS: lastS };
+    if (plan().surges.length + plan().halts.length > 0) return { lowS: TAPE_BEGIN_S, highS: lastS };
     const hourS = TAPE_BEGIN_S + Math.floor(tradeId / spec.tradesPerHour) * 3600;
     const borderS = 3600 * Math.ceil(1 + (2 * GROUP_TRADES) / spec.tradesPerHour);
     return {
@@ -89,7 +110,7 @@ export function createTapeIds(spec: SymbolSpec, plan: () => TapePlan): TapeIds {
   return {
     firstTradeId: (second) => firstTradeIndex(second) + 1,
     firstAggregateId: (second) => firstAggregateIndex(second) + 1,
-    firstQuoteIndex: (second) => count(second, spec.quotesPerHour),
+    firstQuoteIndex: (second) => count(second, spec.quotesPerHour, ({ status }) => status === 'BREAK'),
     secondOfTrade: (id, lastS) => lastSecondNotAbove((second) => firstTradeIndex(second) + 1, id, guess(id, lastS)),
     secondOfAggregate: (id, lastS) =>
       lastSecondNotAbove(
@@ -99,6 +120,12 @@ export function createTapeIds(spec: SymbolSpec, plan: () => TapePlan): TapeIds {
       ),
     beginsAggregate: (id) => groups(Math.floor((id - 1) / GROUP_TRADES)).includes((id - 1) % GROUP_TRADES),
   };
+}
+
+/** The status of a symbol in a second. */
+export function statusAt({ halts }: TapePlan, symbol: string, second: number): TradingStatus {
+  const halt = halts.find((one) => one.symbol === symbol && second >= one.fromS && second < one.toS);
+  return halt?.status ?? 'TRADING';
 }
 
 function lastSecondNotAbove(

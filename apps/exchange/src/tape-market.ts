@@ -15,7 +15,7 @@ import {
 } from './market.ts';
 import type { SymbolSpec } from './symbol-list.ts';
 import { createSymbolTape, type QuoteBlock, type SymbolTape, type TradeBlock } from './tape.ts';
-import type { TapePlan } from './tape-ids.ts';
+import { statusAt, type TapePlan } from './tape-ids.ts';
 
 /** A market on the tape, with its blocks for the pump and the oracle. */
 export type TapeMarket = Market & {
@@ -162,6 +162,7 @@ export function createTapeMarket(specs: readonly SymbolSpec[], plan: () => TapeP
     specs,
     symbols: specs,
     find: (symbol) => tapes.get(symbol)?.spec,
+    status: (symbol) => statusAt(plan(), symbol, secondOf(nowUs())),
     nowUs,
     beginUs,
     trades,

@@ -1,8 +1,9 @@
 /**
- * The changes to the tape that tests asked for while it runs: surges, and ids without trades.
+ * The changes to the tape that tests asked for while it runs: surges, ids without trades, and symbols that do not trade.
  * It must change the future only, so that what was served stays true.
  */
 
+import type { TradingStatus } from './market.ts';
 import type { TapePlan } from './tape-ids.ts';
 import type { TapeMarket } from './tape-market.ts';
 
@@ -11,6 +12,8 @@ export type GrowingPlan = {
   plan(): TapePlan;
   surge(fromS: number, seconds: number, factor: number): void;
   leaveEmpty(symbol: string, fromS: number, seconds: number): void;
+  /** Gives a symbol a status from that second on, until it gets another one. */
+  setStatus(symbol: string, fromS: number, status: TradingStatus): void;
 };
 
 /** How far ahead changes begin, so that no second that was looked at already changes. Units: seconds. */
@@ -18,7 +21,7 @@ export const PLAN_AHEAD_S = 1;
 
 /** A plan without changes. */
 export function createPlan(): GrowingPlan {
-  let plan: TapePlan = { surges: [], voids: [] };
+  let plan: TapePlan = { surges: [], voids: [], halts: [] };
   return {
     plan: () => plan,
     surge(fromS, seconds, factor) {
@@ -26,6 +29,13 @@ export function createPlan(): GrowingPlan {
     },
     leaveEmpty(symbol, fromS, seconds) {
       plan = { ...plan, voids: [...plan.voids, { symbol, fromS, toS: fromS + Math.ceil(seconds) }] };
+    },
+    setStatus(symbol, fromS, status) {
+      const ended = plan.halts.map((halt) => {
+        return halt.symbol === symbol && halt.toS > fromS ? { ...halt, toS: fromS } : halt;
+      });
+      const begun = status === 'TRADING' ? [] : [{ symbol, status, fromS, toS: Number.POSITIVE_INFINITY }];
+      plan = { ...plan, halts: [...ended.filter((halt) => halt.toS > halt.fromS), ...begun] };
     },
   };
 }

@@ -39,6 +39,8 @@ export function startTimedStreams(market: Market, broadcast: Broadcast, faults: 
       topic.name !== topic.name.replace(/^[^@]+/, stream.symbol.toLowerCase())
     )
       return;
+    const status = market.status(stream.symbol);
+    if (status === 'BREAK' || (status === 'CANCEL_ONLY' && stream.kind === 'kline')) return;
     const key = `${topic.name} ${topic.unit}`;
     if (busy.has(key) || faults.settings().silentSymbols.includes(stream.symbol)) return;
     busy.add(key);

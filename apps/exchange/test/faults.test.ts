@@ -121,6 +121,60 @@ describe('faults of frames', () => {
     expect(rows[0]?.id).toBe(gap.lastId + 1);
   });
 
+  it('halt a symbol: quotes without trades, then nothing, then the next id', async () => {
+    let aheadMs = 0;
+    const nowMs = () => Date.now() + aheadMs;
+    const exchange = await start({ rate: 600, nowUs: () => nowMs() * 1000 } as Partial<ExchangeOptions>);
+    const names = ['btcusdt@trade', 'btcusdt@bookTicker', 'ethusdt@bookTicker'];
+    const client = await open(exchange, `/ws/${names.join('/')}`);
+    // The other symbol's newest quote is sent after everything that is older.
+    const passTo = async (ms: number): Promise<void> => {
+      aheadMs += Math.max(0, ms - nowMs());
+      const newest = exchange.market.quote('ETHUSDT')?.id;
+      await client.until((texts) => texts.findLast((text) => text.includes(`"u":${newest},"s":"ETHUSDT"`)));
+    };
+    const become = async (status: string): Promise<number> => {
+      const fault = { do: 'status', symbol: 'BTCUSDT', status };
+      const { result } = (await post(exchange.port, '/exchange/faults', fault)) as { result: { fromMs: number } };
+      return result.fromMs;
+    };
+    const told = async () => {
+      const { body } = await get(exchange.port, '/api/v3/exchangeInfo?symbols=["BTCUSDT","ETHUSDT"]');
+      return (body as { symbols: Json[] }).symbols.map(({ status }) => status);
+    };
+    const bitcoin = (key: 't' | 'u'): number[] =>
+      parsed(client.texts).flatMap((frame) => (frame.s === 'BTCUSDT' && key in frame ? [frame[key] as number] : []));
+
+    await client.until((texts) => texts[0]);
+    expect(await told()).toEqual(['TRADING', 'TRADING']);
+    await passTo(nowMs() + 1_000);
+    const haltMs = await become('HALT');
+    await passTo(haltMs);
+    const trades = bitcoin('t');
+    const quotes = bitcoin('u');
+    expect(trades.length).toBeGreaterThan(0);
+    await passTo(haltMs + 5_000);
+    expect(await told()).toEqual(['HALT', 'TRADING']);
+    expect(bitcoin('t')).toEqual(trades);
+    expect(bitcoin('u').length).toBeGreaterThan(quotes.length);
+    const breakMs = await become('BREAK');
+    await passTo(breakMs);
+    const before = bitcoin('u');
+    await passTo(breakMs + 5_000);
+    expect(await told()).toEqual(['BREAK', 'TRADING']);
+    expect(bitcoin('u')).toEqual(before);
+    const againMs = await become('TRADING');
+    await passTo(againMs + 2_000);
+    expect(await told()).toEqual(['TRADING', 'TRADING']);
+    expect(bitcoin('t')[trades.length]).toBe((trades.at(-1) as number) + 1);
+    expect(await post(exchange.port, '/exchange/faults', { do: 'status', symbol: 'X', status: 'HALT' })).toMatchObject({
+      error: { message: expect.stringContaining('no symbol X') },
+    });
+    expect(await post(exchange.port, '/exchange/faults', { do: 'status', symbol: 'X', status: 'OFF' })).toMatchObject({
+      error: { message: expect.stringContaining('status must be one of') },
+    });
+  });
+
   it('name the setting that is wrong', async () => {
     const exchange = await start();
     expect(await post(exchange.port, '/exchange/faults', { dropEvry: 1 })).toMatchObject({

@@ -8,10 +8,11 @@ import { describe, expect, it } from 'vitest';
 import { formatE8, formatSum } from '../src/market.ts';
 import { type SymbolSpec, specsOf } from '../src/symbol-list.ts';
 import { createSymbolTape, type SymbolTape, type TradeBlock } from '../src/tape.ts';
-import type { TapePlan } from '../src/tape-ids.ts';
+import { statusAt, type TapePlan } from '../src/tape-ids.ts';
 import { createTapeMarket } from '../src/tape-market.ts';
+import { createPlan } from '../src/tape-plan.ts';
 
-const NOTHING: TapePlan = { surges: [], voids: [] };
+const NOTHING: TapePlan = { surges: [], voids: [], halts: [] };
 const BEGIN_S = 1_790_000_000;
 
 function specOf(seed = 1, rate = 3000): SymbolSpec {
@@ -59,7 +60,7 @@ describe('tape', () => {
       tapeOf(1, 1),
       tapeOf(1, 30),
       tapeOf(1, 25_000),
-      tapeOf(1, 600, { surges, voids: [] }),
+      tapeOf(1, 600, { surges, voids: [], halts: [] }),
     ]) {
       for (const block of blocks(tape, 60, fromS).filter((one) => one.count > 0)) {
         expect(tape.ids.secondOfTrade(block.firstId, lastS)).toBe(block.second);
@@ -101,7 +102,11 @@ describe('tape', () => {
   });
 
   it('keeps ids contiguous through a surge, and leaves empty seconds without trades but with ids', () => {
-    const surge = tapeOf(1, 3000, { surges: [{ fromS: BEGIN_S + 5, toS: BEGIN_S + 10, factor: 10 }], voids: [] });
+    const surge = tapeOf(1, 3000, {
+      surges: [{ fromS: BEGIN_S + 5, toS: BEGIN_S + 10, factor: 10 }],
+      voids: [],
+      halts: [],
+    });
     expect(surge.trades(BEGIN_S + 4)).toEqual(tapeOf().trades(BEGIN_S + 4));
     const counts = blocks(surge, 20).map((block) => block.count);
     const plain = blocks(tapeOf(), 20).map((block) => block.count);
@@ -110,12 +115,31 @@ describe('tape', () => {
     expect(surge.trades(BEGIN_S + 20).firstId - surge.trades(BEGIN_S).firstId).toBe(sum(counts));
     const hollow = tapeOf(1, 3000, {
       surges: [],
+      halts: [],
       voids: [{ symbol: 'BTCUSDT', fromS: BEGIN_S + 2, toS: BEGIN_S + 4 }],
     });
     expect(blocks(hollow, 6).map((block) => block.count)).toEqual(
       plain.slice(0, 6).map((n, i) => (i === 2 || i === 3 ? 0 : n)),
     );
     expect(hollow.trades(BEGIN_S + 4)).toEqual(tapeOf().trades(BEGIN_S + 4));
+  });
+
+  it('gives out no ids while a symbol is halted, goes on with the next one, and keeps or stops its quotes', () => {
+    const plan = createPlan();
+    plan.surge(BEGIN_S, 30, 3);
+    plan.setStatus('BTCUSDT', BEGIN_S + 5, 'HALT');
+    plan.setStatus('BTCUSDT', BEGIN_S + 10, 'BREAK');
+    plan.setStatus('BTCUSDT', BEGIN_S + 15, 'TRADING');
+    plan.setStatus('ETHUSDT', BEGIN_S, 'BREAK');
+    const tape = tapeOf(1, 3000, plan.plan());
+    const counts = blocks(tape, 30).map((block) => block.count);
+    expect(counts.map((count, i) => count === 0 && i >= 5 && i < 15)).toEqual(counts.map((_, i) => i >= 5 && i < 15));
+    expect(tape.trades(BEGIN_S + 30).firstId - tape.trades(BEGIN_S).firstId).toBe(counts.reduce((a, b) => a + b));
+    expect(tape.ids.secondOfTrade(tape.trades(BEGIN_S + 15).firstId, BEGIN_S + 100)).toBe(BEGIN_S + 15);
+    expect(tape.quotes(BEGIN_S + 7).count).toBeGreaterThan(0);
+    expect(tape.quotes(BEGIN_S + 12).count).toBe(0);
+    const told = [4, 5, 10, 14, 15].map((s) => statusAt(plan.plan(), 'BTCUSDT', BEGIN_S + s));
+    expect(told).toEqual(['TRADING', 'HALT', 'BREAK', 'BREAK', 'TRADING']);
   });
 
   it('expands numbers to synthetic symbols, and refuses too many', () => {
