@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { createHttp } from './http.ts';
 import { createIngestFlow, type IngestFlow, type IngestLimits } from './ingest-flow.ts';
 import { createIngestMetrics } from './ingest-metrics.ts';
-import { describeStatus } from './ingest-status.ts';
+import { describeStatus, listSymbols } from './ingest-status.ts';
 
 /** A running ingest. Shape: `http` is not listening yet. */
 export type IngestApp = {
@@ -46,6 +46,7 @@ export function createIngestApp(
     addSymbol: feed.addSymbol,
     removeSymbol: feed.removeSymbol,
     status: () => describeStatus(environment, flow),
+    symbols: () => listSymbols(flow),
     notReady: () => whyNotReady(flow),
     metrics: () => metrics.metrics(),
   });

@@ -20,17 +20,24 @@ export type ClockBeatOptions = {
 
 /** The beat of all shards. */
 export type ClockBeat = {
+  /** Begins. Order: after the clock was compared, since what a shard was told once is never taken back. */
+  start(): void;
   /** Ends a minute that a replayed frame has passed; call it after the clock was advanced and before the frame's tick is queued. */
   cross(): void;
   close(): void;
 };
 
-/** Starts the beat. */
+/** Creates the beat, stopped. */
 export function createClockBeat({ clock, shards, closeGraceMs, onSecond }: ClockBeatOptions): ClockBeat {
   const graceUs = closeGraceMs * 1000;
-  let boundaryUs = lastBoundaryUs(clock.nowUs(), graceUs);
+  let boundaryUs = 0;
   let timer: NodeJS.Timeout | undefined;
   let secondAtMs = performance.now();
+
+  const start = (): void => {
+    boundaryUs = lastBoundaryUs(clock.nowUs(), graceUs);
+    timer = setTimeout(tick, nextTickMs());
+  };
 
   const cross = (): void => {
     const nowUs = clock.nowUs();
@@ -67,8 +74,8 @@ export function createClockBeat({ clock, shards, closeGraceMs, onSecond }: Clock
     return Math.max(1, Math.min(quietMs, (boundaryUs + MINUTE_US - clock.nowUs()) / 1000));
   };
 
-  timer = setTimeout(tick, nextTickMs());
   return {
+    start,
     cross,
     close: () => {
       clearTimeout(timer);

@@ -3,6 +3,7 @@
  * It must answer at once; whatever takes time happens behind it.
  */
 import { covers, createApiKeys } from '@wickstream/shared/api-keys';
+import type { SymbolStatus } from '@wickstream/shared/trading-status';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AddResult } from './venue-feed.ts';
 
@@ -15,6 +16,7 @@ export type HttpOptions = {
   readonly addSymbol: (symbol: string) => Promise<AddResult>;
   readonly removeSymbol: (symbol: string) => boolean;
   readonly status: () => object;
+  readonly symbols: () => readonly SymbolStatus[];
   /** Why ingest is not ready; undefined when it is. */
   readonly notReady: () => string | undefined;
   readonly metrics: () => Promise<string>;
@@ -69,6 +71,8 @@ export function createHttp(options: HttpOptions): FastifyInstance {
 
 function addHealthRoutes(http: FastifyInstance, options: HttpOptions): void {
   http.get('/healthz', () => ({ status: 'ok', state: options.state() }));
+  // As open as health: the api, which keeps no key of its own, reads it.
+  http.get('/symbols', () => ({ symbols: options.symbols() }));
   http.get('/readyz', (_request, reply) => {
     const reason = options.notReady();
     return reason === undefined ? { status: 'ready' } : fail(reply, 503, 'not_ready', reason);

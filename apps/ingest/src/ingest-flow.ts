@@ -19,6 +19,7 @@ import { createRedisLink, type RedisLink } from './redis-link.ts';
 import { createSocketPool, type SocketPool } from './socket-pool.ts';
 import { createStreamLimit, type StreamLimit } from './stream-limit.ts';
 import { createStreamWriter, type StreamWriter } from './stream-writer.ts';
+import { createTradingWatch, type TradingWatch } from './trading-watch.ts';
 import type { VenueStream } from './venue.ts';
 import { createVenueFeed, type VenueFeed } from './venue-feed.ts';
 import { binance } from './venues/binance.ts';
@@ -54,6 +55,8 @@ export type IngestFlow = {
   readonly writer: StreamWriter;
   readonly pool: SocketPool;
   readonly feed: VenueFeed;
+  /** The venue's word for whether a symbol trades; null when it is not known, as in a replay. */
+  readonly statusOf: (symbol: string) => string | null;
   readonly backPressure: BackPressure | undefined;
   /** Starts the feed after the clock was compared once. */
   start(): Promise<void>;
@@ -87,21 +90,26 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
   const heads = readHeads(parts, writer, rest.readNewestTrade, (symbol, id) => quiet?.answered(symbol, id));
   const own = { adapter: binance, channels, symbols, streams };
   const feed = createVenueFeed({ ...own, clock, writer, counts, pool, heads, rest, log });
+  let trading: TradingWatch | undefined;
   if (!replay) {
+    const { statusAskMs: everyMs, quietAskMs: quietMs } = environment;
+    trading = createTradingWatch({ symbols: counts.symbols, readStatuses: rest.readStatuses, everyMs, log });
+    const { mayTrade } = trading;
     const ask = (symbol: string): void => feed.requestHeads([symbol]);
-    quiet = createQuietWatch({ symbols: counts.symbols, ask, onLost: feed.takeLost, quietMs: environment.quietAskMs });
+    quiet = createQuietWatch({ symbols: counts.symbols, mayTrade, ask, onLost: feed.takeLost, quietMs });
   }
   const streamLimit = replay ? undefined : watchStreams(parts, writer);
   watchRedis(parts, writer, feed);
 
   const start = async (): Promise<void> => {
     await sync?.first;
+    beat.start();
     feed.start();
   };
 
   const close = async (): Promise<void> => {
     feed.stop();
-    for (const closable of [heads, beat, sync, backPressure, quiet, streamLimit]) closable?.close();
+    for (const closable of [heads, beat, sync, backPressure, quiet, trading, streamLimit]) closable?.close();
     for (const shard of writer.shards) shard.setHeld(false);
     const drained = await writer.drain(DRAIN_MAX_MS);
     if (!drained) log.error({ bytes: writer.bytes() }, 'Redis did not take everything before the end');
@@ -109,7 +117,8 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
     await link.close();
   };
 
-  return { clock, counts, link, writer, pool, feed, backPressure, start, close };
+  const statusOf = (symbol: string): string | null => trading?.statusOf(symbol) ?? null;
+  return { clock, counts, link, writer, pool, feed, statusOf, backPressure, start, close };
 }
 
 type Parts = IngestFlowOptions & { counts: IngestCounts; clock: FeedClock; link: RedisLink };

@@ -3,10 +3,14 @@
  * It must only read, and show times as milliseconds.
  */
 import type { IngestEnvironment } from '@wickstream/shared/environment';
-import type { IngestCounts } from './ingest-counts.ts';
+import type { SymbolStatus } from '@wickstream/shared/trading-status';
 import type { IngestFlow } from './ingest-flow.ts';
 import type { SocketPool } from './socket-pool.ts';
-import type { VenueFeed } from './venue-feed.ts';
+
+/** The symbols that are recorded, and whether each trades. */
+export function listSymbols({ feed, statusOf }: Pick<IngestFlow, 'feed' | 'statusOf'>): SymbolStatus[] {
+  return feed.symbols().map((symbol) => ({ symbol, status: statusOf(symbol) }));
+}
 
 /** The status as JSON. Units: `…Ms` milliseconds; `frames` and the like count from the start. */
 export function describeStatus(environment: IngestEnvironment, flow: IngestFlow): object {
@@ -22,7 +26,7 @@ export function describeStatus(environment: IngestEnvironment, flow: IngestFlow)
     clock: { nowMs: Math.floor(clock.nowUs() / 1000), offsetMs: offsetUs === null ? null : offsetUs / 1000 },
     channels: environment.channels,
     sockets: describeSockets(flow.pool),
-    symbols: describeSymbols(feed, counts),
+    symbols: describeSymbols(flow),
     redis: { ready: flow.link.isReady(), streams: writer.keys, appendFailures: counts.appendFailures },
     buffer: {
       bytes: writer.bytes(),
@@ -49,11 +53,12 @@ function describeSockets(pool: SocketPool): object[] {
   );
 }
 
-function describeSymbols(feed: VenueFeed, counts: IngestCounts): object[] {
+function describeSymbols({ feed, counts, statusOf }: IngestFlow): object[] {
   const nowMs = performance.now();
   return feed.symbols().map((symbol) => {
     const count = counts.symbols.get(symbol);
     const quiet = count === undefined || count.frames === 0;
-    return { symbol, frames: count?.frames ?? 0, lastFrameAgoMs: quiet ? null : Math.round(nowMs - count.lastFrameMs) };
+    const lastFrameAgoMs = quiet ? null : Math.round(nowMs - count.lastFrameMs);
+    return { symbol, status: statusOf(symbol), frames: count?.frames ?? 0, lastFrameAgoMs };
   });
 }

@@ -13,6 +13,8 @@ export const QUIET_ASK_MAX_MS = 600_000;
 /** What is watched. Units: `quietMs` how long without a trade, ms. */
 export type QuietWatchOptions = {
   readonly symbols: ReadonlyMap<string, SymbolCount>;
+  /** Of a symbol that the venue says does not trade nothing is expected: it is asked about once, for what it traded last. */
+  readonly mayTrade: (symbol: string) => boolean;
   readonly ask: (symbol: string) => void;
   /** The symbol that was asked about has newer trades than its stream brought. */
   readonly onLost: (symbol: string) => void;
@@ -50,7 +52,7 @@ type Asked = { atMs: number; lastTradeMs: number; waitMs: number };
 
 /** The symbol to ask about now, if any, which is noted as asked. Units: ms. */
 export function nextQuiet(
-  { symbols, quietMs }: Pick<QuietWatchOptions, 'symbols' | 'quietMs'>,
+  { symbols, mayTrade, quietMs }: Pick<QuietWatchOptions, 'symbols' | 'mayTrade' | 'quietMs'>,
   asked: Map<string, Asked>,
   nowMs: number,
 ): string | undefined {
@@ -59,6 +61,7 @@ export function nextQuiet(
   for (const [symbol, { lastTradeMs }] of symbols) {
     const last = asked.get(symbol);
     const again = last?.lastTradeMs === lastTradeMs ? last : undefined;
+    if (again !== undefined && !mayTrade(symbol)) continue;
     const dueMs = again === undefined ? lastTradeMs + quietMs : again.atMs + again.waitMs;
     if (dueMs > nowMs || (found !== undefined && dueMs >= found.dueMs)) continue;
     const waitMs = again === undefined ? quietMs : Math.min(QUIET_ASK_MAX_MS, again.waitMs * 2);

@@ -36,7 +36,7 @@ export type VenueFeedOptions = {
   readonly counts: IngestCounts;
   readonly pool: SocketPool;
   readonly heads: HeadReader;
-  readonly rest: Pick<VenueRest, 'hasSymbol'>;
+  readonly rest: Pick<VenueRest, 'readStatuses'>;
   readonly log: Logger;
 };
 
@@ -98,7 +98,7 @@ export function createVenueFeed(options: VenueFeedOptions): VenueFeed {
 
   const existsAtVenue = async (symbol: string): Promise<boolean> => {
     try {
-      return await options.rest.hasSymbol(symbol);
+      return (await options.rest.readStatuses([symbol])) !== undefined;
     } catch (error) {
       log.warn({ symbol, reason: String(error) }, 'the venue could not be asked for the symbol; it is taken as it is');
       return true;

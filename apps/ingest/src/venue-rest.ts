@@ -12,7 +12,8 @@ export type VenueRest = {
   readServerTimeMs(): Promise<number>;
   /** Undefined when the symbol has no trade. */
   readNewestTrade(symbol: string): Promise<NewestTrade | undefined>;
-  hasSymbol(symbol: string): Promise<boolean>;
+  /** Whether symbols trade, by symbol, in the venue's words; undefined when one of them does not exist. */
+  readStatuses(symbols: readonly string[]): Promise<ReadonlyMap<string, string> | undefined>;
 };
 
 /** An answer that cannot be used. Units: `retryAfterMs` 0 when the venue named no time. */

@@ -140,6 +140,6 @@ function answerRest(request: IncomingMessage, response: ServerResponse, faults: 
   if (faults.restDown) request.socket.destroy();
   else if (url.pathname === '/api/v3/time') send(200, { serverTime: Date.now() + 5000 });
   else if (url.pathname === '/api/v3/trades') send(200, [{ id: 4711, price: '1', qty: '1', time: 1_700_000_000_000 }]);
-  else if (url.searchParams.get('symbol') === 'NOPEUSDT') send(400, { code: -1121, msg: 'Invalid symbol.' });
+  else if (url.searchParams.get('symbols')?.includes('NOPEUSDT')) send(400, { code: -1121, msg: 'Invalid symbol.' });
   else send(200, { symbols: [] });
 }

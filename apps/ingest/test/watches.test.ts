@@ -10,6 +10,7 @@ import { createShardWriter } from '../src/shard-writer.ts';
 import { createStreamLimit } from '../src/stream-limit.ts';
 
 const countAt = (ms: number) => ({ frames: 1, lastFrameMs: ms, lastTradeMs: ms, lastQuoteMs: ms, lastTradeId: 1 });
+const mayTrade = () => true;
 const line = (n: number) => ({ text: `t${n}`, kind: 'trade' as const, symbol: 'A', ticks: 1, clockUs: n });
 
 test('a quiet symbol is asked for, less and less often, until a trade comes', () => {
@@ -18,7 +19,7 @@ test('a quiet symbol is asked for, less and less often, until a trade comes', ()
     ['A', countAt(0)],
     ['B', countAt(10)],
   ]);
-  const next = (nowMs: number) => nextQuiet({ symbols, quietMs: 100 }, asked, nowMs);
+  const next = (nowMs: number) => nextQuiet({ symbols, mayTrade, quietMs: 100 }, asked, nowMs);
   expect(next(99)).toBeUndefined();
   expect([next(120), next(120), next(120)]).toEqual(['A', 'B', undefined]);
   symbols.set('B', countAt(125));
@@ -32,13 +33,24 @@ test('a quiet symbol is asked for, less and less often, until a trade comes', ()
   expect(waits.at(-1)).toBeLessThan(QUIET_ASK_MAX_MS + 1001);
 });
 
+test('a symbol that does not trade is asked for once, then not until it trades again', () => {
+  const asked = new Map();
+  const symbols = new Map([['A', countAt(0)]]);
+  const halted = new Set(['A']);
+  const next = (nowMs: number) =>
+    nextQuiet({ symbols, mayTrade: (symbol) => !halted.has(symbol), quietMs: 100 }, asked, nowMs);
+  expect([next(99), next(120), next(500), next(QUIET_ASK_MAX_MS)]).toEqual([undefined, 'A', undefined, undefined]);
+  halted.clear();
+  expect(next(QUIET_ASK_MAX_MS)).toBe('A');
+});
+
 test('a quiet symbol of which the venue has newer trades is lost; one that it has not is only quiet', () => {
   vi.useFakeTimers();
   const symbols = new Map([['A', { ...countAt(performance.now()), lastTradeId: 7 }]]);
   const lost: string[] = [];
   let asks = 0;
   const ask = () => asks++;
-  const watch = createQuietWatch({ symbols, ask, onLost: (symbol) => lost.push(symbol), quietMs: 100 });
+  const watch = createQuietWatch({ symbols, mayTrade, ask, onLost: (symbol) => lost.push(symbol), quietMs: 100 });
   watch.answered('A', 9);
   vi.advanceTimersByTime(150);
   expect(asks).toBe(1);

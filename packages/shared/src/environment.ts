@@ -65,6 +65,7 @@ export type IngestEnvironment = CommonEnvironment & {
   readonly connectionAgeMaxMs: number;
   readonly silenceMaxMs: number;
   readonly quietAskMs: number;
+  readonly statusAskMs: number;
   readonly streamUnreadMax: number;
   readonly bufferBytesMax: number;
   readonly failPoint: string;
@@ -85,6 +86,7 @@ export function readIngest(env: Variables = process.env): IngestEnvironment {
     connectionAgeMaxMs: integer(env, 'CONNECTION_AGE_MAX_S', 82_800, 1, 86_400) * 1000,
     silenceMaxMs: integer(env, 'SILENCE_MAX_S', 60, 1, 3_600) * 1000,
     quietAskMs: integer(env, 'QUIET_ASK_S', 30, 1, 3_600) * 1000,
+    statusAskMs: integer(env, 'STATUS_ASK_S', 60, 1, 3_600) * 1000,
     streamUnreadMax: integer(env, 'STREAM_UNREAD_MAX', 1_000_000, 1, 1_000_000_000),
     bufferBytesMax: integer(env, 'INGEST_BUFFER_BYTES_MAX', 67_108_864, 65_536, 4_294_967_296),
     failPoint: text(env, 'WICK_FAILPOINT', ''),

@@ -1,16 +1,18 @@
 /**
- * The few REST calls that ingest makes to Binance: the time, the newest trade, whether a symbol exists.
+ * The few REST calls that ingest makes to Binance: the time, the newest trade, which symbols exist and trade.
  * It must not page through history (that is repair's work) and it trusts no answer's shape.
  *
  * Source: https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md
  */
+import { readStatuses } from '@wickstream/shared/trading-status';
 import { isId } from '../refusal.ts';
 import type { NewestTrade, VenueRest } from '../venue-rest.ts';
 import { RestError } from '../venue-rest.ts';
 
 const DEADLINE_MS = 5000;
 const ANSWER_LENGTH_MAX = 4 * 1024 * 1024;
-const INVALID_SYMBOL = -1121;
+/** Invalid symbol; illegal characters. */
+const NO_SYMBOL = [-1121, -1100];
 
 /** Creates the client of one base address. Limits: 5 s and 4 MiB an answer, no redirects. */
 export function createBinanceRest(baseUrl: string): VenueRest {
@@ -27,17 +29,25 @@ export function createBinanceRest(baseUrl: string): VenueRest {
       const trades = await get(`${base}/api/v3/trades?symbol=${encodeURIComponent(symbol)}&limit=1`);
       return Array.isArray(trades) ? toNewestTrade(toFields(trades.at(-1))) : undefined;
     },
-    /** 400 `{"code":-1121,"msg":"Invalid symbol."}` for a symbol that does not exist; weight 20. */
-    hasSymbol: async (symbol) => {
+    /**
+     * `{"symbols":[{"symbol":"ETHBTC","status":"TRADING","baseAsset":"ETH",…}],…}`; one symbol that does not exist, or that cannot be
+     * one, spoils it: 400 `{"code":-1121,"msg":"Invalid symbol."}`; weight 20.
+     */
+    readStatuses: async (symbols) => {
+      const list = encodeURIComponent(JSON.stringify(symbols));
       try {
-        await get(`${base}/api/v3/exchangeInfo?symbol=${encodeURIComponent(symbol)}`);
-        return true;
+        return parseStatuses(await get(`${base}/api/v3/exchangeInfo?symbols=${list}&showPermissionSets=false`));
       } catch (error) {
-        if (error instanceof RestError && error.venueCode === INVALID_SYMBOL) return false;
+        if (error instanceof RestError && NO_SYMBOL.includes(error.venueCode)) return undefined;
         throw error;
       }
     },
   };
+}
+
+/** Reads the statuses of an `exchangeInfo`, by symbol: TRADING, END_OF_DAY, HALT, BREAK, CANCEL_ONLY. Shape: pure; what cannot be read is left out. */
+export function parseStatuses(body: unknown): ReadonlyMap<string, string> {
+  return readStatuses(toFields(body).symbols);
 }
 
 function toNewestTrade({ id, time }: Fields): NewestTrade | undefined {
