@@ -253,3 +253,16 @@ test('a key for reading may not command', async () => {
   expect([stop.statusCode, stop.json()]).toMatchObject([403, { error: { code: 'key_scope' } }]);
   await rig.close();
 });
+
+test('no shard is told a time before the clock was compared with the venue’s, however long that takes', async () => {
+  // The venue is five seconds ahead; four answers of a comparison take longer than a quiet shard waits for its beat.
+  const startedMs = Date.now();
+  const slow = await startRig({ faults: { timeDelayMs: 400 } });
+  rig = slow;
+  await until('two beats a shard', async () =>
+    (await Promise.all([0, 1].map((one) => slow.entries(one)))).every((all) => all.length >= 2),
+  );
+  const toldMs = (await slow.entries()).map(({ header }) => header.clockUs / 1000);
+  expect(Math.min(...toldMs)).toBeGreaterThan(startedMs + 4_000);
+  await slow.close();
+});

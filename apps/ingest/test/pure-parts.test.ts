@@ -172,6 +172,7 @@ test('live, a minute ends at its boundary and grace, and carries exactly that ti
       heard.resolve({ beatUs: decodeHeader(entry?.header ?? '').clockUs, nowUs: clock.nowUs() }),
   });
   const beat = createClockBeat({ clock, shards: [shard], closeGraceMs: 1000, onSecond: () => undefined });
+  beat.start();
   const { beatUs, nowUs } = await heard.promise;
   beat.close();
   expect(beatUs).toBe(endUs);

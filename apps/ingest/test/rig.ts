@@ -11,7 +11,7 @@ import { shardKeys } from '@wickstream/shared/names';
 import { Redis } from 'ioredis';
 import { createIngestApp, type IngestApp } from '../src/app.ts';
 import type { IngestLimits } from '../src/ingest-flow.ts';
-import { startVenueServer, type VenueServer } from './venue-server.ts';
+import { startVenueServer, type VenueFaults, type VenueServer } from './venue-server.ts';
 
 /** A running ingest with all that it talks to. */
 export type Rig = {
@@ -33,6 +33,7 @@ export type RigOptions = {
   readonly env?: Record<string, string>;
   readonly limits?: IngestLimits;
   readonly redisArgs?: string[];
+  readonly faults?: Partial<VenueFaults>;
 };
 
 /** The environment of a rig. */
@@ -56,7 +57,10 @@ export function rigEnvironment(
 
 /** Starts a rig; its feed is running. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const [venue, redis] = await Promise.all([startVenueServer(), startRedis({ args: options.redisArgs ?? [] })]);
+  const [venue, redis] = await Promise.all([
+    startVenueServer(options.faults),
+    startRedis({ args: options.redisArgs ?? [] }),
+  ]);
   const client = new Redis(redis.url);
   client.on('error', () => undefined);
   const fatal: string[] = [];

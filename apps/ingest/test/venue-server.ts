@@ -15,8 +15,9 @@ export type VenueConnection = {
   readonly pongs: string[];
 };
 
-/** Faults that a test switches on. */
+/** Faults that a test switches on. Units: `timeDelayMs` ms that each answer of the venue's time takes. */
 export type VenueFaults = {
+  timeDelayMs: number;
   loseSubscribes: number;
   refuseStreams: Set<string>;
   status: number;
@@ -42,16 +43,18 @@ export type VenueServer = {
 };
 
 /** Starts a venue on a free port. */
-export async function startVenueServer(): Promise<VenueServer> {
+export async function startVenueServer(given: Partial<VenueFaults> = {}): Promise<VenueServer> {
   const connections: VenueConnection[] = [];
   const attemptsAtMs: number[] = [];
   const events: string[] = [];
   const faults: VenueFaults = {
+    timeDelayMs: 0,
     loseSubscribes: 0,
     refuseStreams: new Set(),
     status: 0,
     retryAfterS: 0,
     restDown: false,
+    ...given,
   };
   const http = createServer((request, response) => answerRest(request, response, faults));
   const wss = new WebSocketServer({ noServer: true });
@@ -138,7 +141,8 @@ function answerRest(request: IncomingMessage, response: ServerResponse, faults: 
     response.end(JSON.stringify(body));
   };
   if (faults.restDown) request.socket.destroy();
-  else if (url.pathname === '/api/v3/time') send(200, { serverTime: Date.now() + 5000 });
+  else if (url.pathname === '/api/v3/time')
+    setTimeout(() => send(200, { serverTime: Date.now() + 5000 }), faults.timeDelayMs);
   else if (url.pathname === '/api/v3/trades') send(200, [{ id: 4711, price: '1', qty: '1', time: 1_700_000_000_000 }]);
   else if (url.searchParams.get('symbols')?.includes('NOPEUSDT')) send(400, { code: -1121, msg: 'Invalid symbol.' });
   else send(200, { symbols: [] });
