@@ -14,7 +14,7 @@ import type { ShardCounters } from './shard-counters.ts';
 import { type ShardState, shardStateOf } from './shard-state.ts';
 import { type EntryPart, stepPart } from './step.ts';
 import { isDataError, type Store } from './store.ts';
-import { readEntry, type StreamEntry } from './stream-entry.ts';
+import { isNewer, readEntry, type StreamEntry } from './stream-entry.ts';
 import type { StreamReader } from './stream-reader.ts';
 import type { StreamTrimmer } from './stream-trimmer.ts';
 import type { TakenShard } from './taken-shard.ts';
@@ -53,6 +53,9 @@ export class RefusedBatchError extends Error {
 // `keepFrom` is the first entry that the anchor of the sealed batch covers.
 type Collected = { batch: Batch; ids: string[]; last: StreamEntry | undefined; length: number; keepFrom: string };
 
+// What is committed and not acknowledged yet.
+type Settlement = Pick<Collected, 'ids' | 'length' | 'keepFrom'> & { readonly last: StreamEntry };
+
 /** Takes the shard and works on it until it is asked to stop. Errors: the first that happens; nothing uncommitted is kept. */
 export async function runTenure(options: TenureOptions): Promise<void> {
   const { shard, owner, store, reader, trimmer, halving, failPoint, counters } = options;
@@ -76,6 +79,8 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   let number = 0;
   let open: Collected = collect(++number);
   let inFlight: Promise<void> | undefined;
+  let unsettled: Settlement | undefined;
+  let settling: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
   let sweptMs = Number.NEGATIVE_INFINITY;
 
@@ -114,11 +119,32 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     if (!isWhole) return;
     offset = last.id;
     failPoint('after_commit_before_ack');
-    await settle(collected, last);
+    settleLater({ ids: collected.ids, keepFrom: collected.keepFrom, length: collected.length, last });
   };
 
-  // Acknowledging and trimming come after the commit; an error there is a reason to take again like every other.
-  const settle = async ({ ids, keepFrom, length }: Collected, last: StreamEntry): Promise<void> => {
+  // Acknowledging and trimming come after the commit and hold up none; one round takes everything that was committed during the last one.
+  const settleLater = (done: Settlement): void => {
+    const ids = [...(unsettled?.ids ?? []), ...done.ids];
+    unsettled = { ...done, ids, length: (unsettled?.length ?? 0) + done.length };
+    settling ??= settleAll();
+  };
+
+  const settleAll = async (): Promise<void> => {
+    try {
+      while (unsettled !== undefined) {
+        const done = unsettled;
+        unsettled = undefined;
+        await settle(done);
+      }
+    } catch (error) {
+      // A reason to take again, like every other error.
+      failure ??= { error };
+    } finally {
+      settling = undefined;
+    }
+  };
+
+  const settle = async ({ ids, keepFrom, length, last }: Settlement): Promise<void> => {
     await reader.acknowledge(ids);
     if (performance.now() - sweptMs >= SWEEP_EVERY_MS) {
       sweptMs = performance.now();
@@ -153,6 +179,8 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   const drain = async (): Promise<void> => {
     pump();
     while (inFlight !== undefined) await settled();
+    await settling;
+    check();
   };
 
   const storeAlone = async (entry: StreamEntry): Promise<void> => {
@@ -178,8 +206,10 @@ export async function runTenure(options: TenureOptions): Promise<void> {
           await storeAlone(entry);
           continue;
         }
-        window.push(entry);
+        // An entry of a newer version is not ours to store; what came before it is.
+        if (isNewer(entry)) await drain();
         stepEntry(state, open, entry);
+        window.push(entry);
         // A full batch waits for the one before it; then the next one is stepped while this one is stored.
         if (isFull() && inFlight !== undefined) await settled();
         if (isFull()) pump();
@@ -190,6 +220,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   } finally {
     publisher.close();
     await inFlight;
+    await settling;
   }
 }
 
