@@ -133,7 +133,6 @@ export const FAULT_ROWS: ReadonlyMap<number, FaultRow> = new Map([
     {
       fault: 'aggregators 1 → 3 → 1 under load; a rolling restart; two versions side by side',
       also: [`${PROCESSES}: share the shards, and the one left takes all when the other dies`],
-      not: 'This is the first version, so there is no second one to run beside it.',
     },
   ],
   [

@@ -66,7 +66,10 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
   const onGain = (shard: number): void => {
     const counted = createShardCounters(
       shard,
-      (_, sealed, tookMs) => metrics.committed(sealed, tookMs),
+      (_, sealed, tookMs) => {
+        leases.succeeded(shard);
+        metrics.committed(sealed, tookMs);
+      },
       metrics.halved,
     );
     const runner = startShardRunner({
@@ -75,6 +78,7 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
       keys: shardKeys(prefix, shard),
       counters: { ...counted, failed: countFailure(counted) },
       isHeld: () => leases.isHeld(shard),
+      onUnfit: (reason) => leases.failed(shard, reason),
     });
     const entry = { runner, counters: counted };
     runners.set(shard, entry);
@@ -119,9 +123,11 @@ export async function startAggregatorApp(environment: AggregatorEnvironment, log
   });
   http.get('/healthz', async () => ({ status: 'ok' }));
   http.get('/readyz', async (_, reply) => {
-    const failing = counters()
-      .map((one) => one.report().lastError)
-      .find((error) => error !== null);
+    const failing =
+      leases.aside() ??
+      counters()
+        .map((one) => one.report().lastError)
+        .find((error) => error !== null);
     if (commands.status === 'ready' && failing === undefined) return { status: 'ready' };
     const message = failing ?? 'Redis is not connected';
     return reply.code(503).send({ error: { code: 'not_ready', message } });

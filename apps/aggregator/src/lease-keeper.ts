@@ -5,13 +5,23 @@
 import type { Logger } from '@wickstream/shared/log';
 import { shardKeys } from '@wickstream/shared/names';
 import type { RedisClient } from './redis-client.ts';
-import { acquireLease, announceMember, releaseLease, renewLease, withdrawMember } from './redis-scripts.ts';
+import {
+  acquireLease,
+  announceMember,
+  listMembers,
+  releaseLease,
+  renewLease,
+  withdrawMember,
+} from './redis-scripts.ts';
 
 /** How long a lease lasts without renewal, which bounds how long a shard stands still when its holder dies. Units: ms. */
 export const LEASE_MS = 3_000;
 
 /** How often leases are renewed and shares are looked at. Units: ms. */
 export const LEASE_EVERY_MS = 750;
+
+/** How long an aggregator that cannot do the work leaves it to others before it tries again. Units: ms. */
+export const ASIDE_MS = 300_000;
 
 /** What a lease keeper is given. `onGain` starts the work on a shard, `onLoss` ends it, committing what it can. */
 export type LeaseKeeperOptions = {
@@ -32,6 +42,15 @@ export type LeaseKeeper = {
   isHeld(shard: number): Promise<boolean>;
   /** Takes note that a shard's work ended because another holds it. */
   drop(shard: number): void;
+  /**
+   * Takes note that this version cannot do a shard's work, as in an upgrade: while others are at work every lease is left to them. Limits:
+   * after ASIDE_MS, or when it is alone, it tries again.
+   */
+  failed(shard: number, reason: string): void;
+  /** Takes note that a shard's work was done. */
+  succeeded(shard: number): void;
+  /** Why no lease is taken; undefined when they are. */
+  aside(): string | undefined;
   /** Gives every lease up, after its work has ended. */
   close(): Promise<void>;
 };
@@ -52,6 +71,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   let timer: NodeJS.Timeout | undefined;
   let turn: Promise<void> = Promise.resolve();
   let closing = false;
+  const unfit = new Map<number, { readonly reason: string; readonly untilMs: number }>();
+  let isAside = false;
 
   const lose = async (shard: number, reason: string): Promise<void> => {
     held.delete(shard);
@@ -84,10 +105,25 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     }
   };
 
+  const leaveToOthers = async (): Promise<boolean> => {
+    for (const [shard, { untilMs }] of [...unfit]) if (performance.now() > untilMs) unfit.delete(shard);
+    if (unfit.size === 0) return false;
+    const others = (await listMembers(redis, membersKey)).filter((one) => one !== member);
+    if (others.length === 0) return false;
+    if (!isAside)
+      log.error({ reason: reasonOf(unfit), others: others.length }, 'leaving the shards to other aggregators');
+    isAside = true;
+    await giveBack(0);
+    await withdrawMember(redis, membersKey, member);
+    return true;
+  };
+
   const look = async (): Promise<void> => {
     if (closing) return;
     try {
       await renew();
+      isAside = await leaveToOthers();
+      if (isAside) return;
       const members = await announceMember(redis, membersKey, member, LEASE_MS);
       const share = fairShare(shards, members, member);
       await giveBack(share);
@@ -118,6 +154,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     drop: (shard) => {
       held.delete(shard);
     },
+    failed: (shard, reason) => void unfit.set(shard, { reason, untilMs: performance.now() + ASIDE_MS }),
+    succeeded: (shard) => void unfit.delete(shard),
+    aside: () => (isAside ? reasonOf(unfit) : undefined),
     close: async () => {
       closing = true;
       clearTimeout(timer);
@@ -128,4 +167,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       await withdrawMember(redis, membersKey, member).catch(() => undefined);
     },
   };
+}
+
+function reasonOf(unfit: ReadonlyMap<number, { readonly reason: string }>): string | undefined {
+  return unfit.values().next().value?.reason;
 }

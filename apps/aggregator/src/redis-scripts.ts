@@ -23,6 +23,10 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZRANGE', KEYS[1], 0, -1)`;
 
+const MEMBERS = `#!lua flags=allow-oom
+local time = redis.call('TIME')
+return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`;
+
 const TRIM = `#!lua flags=allow-oom
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry then return -1 end
@@ -80,6 +84,11 @@ export async function announceMember(
 ): Promise<string[]> {
   const members = (await redis.eval(ANNOUNCE, 1, key, member, memberMs)) as string[];
   return members.sort();
+}
+
+/** All who are at work now, without joining them. */
+export async function listMembers(redis: RedisClient, key: string): Promise<string[]> {
+  return (await redis.eval(MEMBERS, 1, key)) as string[];
 }
 
 /** Takes a member off the list. */

@@ -27,7 +27,9 @@ export const RETRY_MAX_MS = 5_000;
 export const FAULT_WAIT_MS = 15_000;
 
 const DAY_US = 86_400_000_000;
-const FAULTS = new Set(['WK002', 'WK004', 'WK005', 'WK006', '42883', '42501', '42P01', '28P01', '3D000']);
+// The schema has moved on under a running process; only another version can do the work.
+const SCHEMA_FAULTS = new Set(['42883', '42P01', '42703']);
+const FAULTS = new Set(['WK002', 'WK004', 'WK005', 'WK006', '42501', '28P01', '3D000']);
 
 /** What a runner is given. `isHeld` looks at the lease. */
 export type ShardRunnerOptions = {
@@ -44,6 +46,8 @@ export type ShardRunnerOptions = {
   /** How long trades are kept. Units: days; null for ever. */
   readonly tradesDays: number | null;
   readonly isHeld: () => Promise<boolean>;
+  /** Called when this version cannot do the work and another one may. */
+  readonly onUnfit: (reason: string) => void;
   readonly onPublished: (oldestReceivedAtUs: number) => void;
 };
 
@@ -132,10 +136,12 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
   };
 
   const recover = async (error: unknown, failures: number): Promise<boolean> => {
-    const reason = error instanceof Error ? error.message : String(error);
     const code = sqlStateOf(error);
-    const isFault = FAULTS.has(code) || error instanceof NewerEntryError;
+    const isOutdated = SCHEMA_FAULTS.has(code) || error instanceof NewerEntryError;
+    const isFault = FAULTS.has(code) || isOutdated;
+    const reason = reasonOf(error, code);
     counters.failed(reason);
+    if (isOutdated) options.onUnfit(reason);
     log[isFault ? 'error' : 'warn'](
       { code, reason, failures },
       'dropped what was not committed; taking the shard again',
@@ -164,4 +170,11 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
     },
     ended,
   };
+}
+
+function reasonOf(error: unknown, code: string): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return SCHEMA_FAULTS.has(code)
+    ? `the database's schema is another version's; upgrade this aggregator: ${text}`
+    : text;
 }

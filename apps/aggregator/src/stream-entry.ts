@@ -15,15 +15,24 @@ export class NewerEntryError extends Error {
 
 /** Reads an entry; undefined when not even its header can be read. Lines that cannot be read become refused inputs. Errors: NewerEntryError. */
 export function readEntry({ h, d }: StreamEntry): Entry | undefined {
-  const version = Number(h.split(',', 1)[0]);
-  if (Number.isInteger(version) && version > ENTRY_VERSION) {
-    throw new NewerEntryError(`entries of version ${version} are in the stream; upgrade this aggregator`);
+  if (isNewer({ h })) {
+    throw new NewerEntryError(`entries of version ${versionOf(h)} are in the stream; upgrade this aggregator`);
   }
   try {
     return decodeEntry(h, d);
   } catch {
     return readLines(h, d);
   }
+}
+
+/** Whether a newer version of the product wrote an entry. */
+export function isNewer({ h }: Pick<StreamEntry, 'h'>): boolean {
+  const version = versionOf(h);
+  return Number.isInteger(version) && version > ENTRY_VERSION;
+}
+
+function versionOf(h: string): number {
+  return Number(h.slice(0, h.indexOf(',')));
 }
 
 function readLines(h: string, d: string): Entry | undefined {

@@ -4,8 +4,14 @@
  */
 import type { ChannelKind, Quarantined, QuarantineReason, Quote, Ticker, TickerWindow, Trade } from './tick.ts';
 
-/** Version of the entry format; a reader refuses others with an EntryFormatError. */
+/** Version of the entry format that is written; a reader refuses newer ones with an EntryFormatError. */
 export const ENTRY_VERSION = 1;
+
+/**
+ * The oldest version that is still read. Streams hold what older producers wrote, and both run at once in an upgrade, so this stays at least
+ * one below ENTRY_VERSION once that is raised.
+ */
+export const ENTRY_VERSION_OLDEST = 1;
 
 /** Where an entry's ticks come from. */
 export type Origin = 'live' | 'repair' | 'import' | 'control';
@@ -95,7 +101,7 @@ export function encodeHeader(header: EntryHeader): string {
 /** Reads field `h`. Errors: EntryFormatError. */
 export function decodeHeader(text: string): EntryHeader {
   const parts = text.split(',');
-  if (parts.length !== 11 || parts[0] !== String(ENTRY_VERSION)) {
+  if (parts.length !== 11 || !isReadable(parts[0])) {
     throw new EntryFormatError(
       `entry header "${text.slice(0, 80)}" is not of version ${ENTRY_VERSION}; upgrade this app`,
     );
@@ -120,6 +126,10 @@ export function decodeHeader(text: string): EntryHeader {
     },
     clockUs: clockUs as number,
   };
+}
+
+function isReadable(version: string | undefined): boolean {
+  return /^\d+$/.test(version ?? '') && Number(version) >= ENTRY_VERSION_OLDEST && Number(version) <= ENTRY_VERSION;
 }
 
 function isOrigin(text: string | undefined): text is Origin {
