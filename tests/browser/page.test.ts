@@ -150,6 +150,16 @@ describe('the page', { timeout: 60_000 }, () => {
     });
   });
 
+  it('says that a symbol is halted, and when it trades again', async () => {
+    await feed.fault({ do: 'status', symbol: 'BTCUSDT', status: 'HALT' });
+    await textIs(page, '#link-text', 'halted', 30_000);
+    await textIs(page, '#status-trading', /Not trading\s+1 symbol\s+BTCUSDT halted/);
+    await keepPicture(page, 'halted');
+    await feed.fault({ do: 'status', symbol: 'BTCUSDT', status: 'TRADING' });
+    await textIs(page, '#link-text', 'live', 30_000);
+    await until('nothing is said of it any more', async () => (await page.locator('#status-trading').count()) === 0);
+  });
+
   it('stops and starts the feed after asking', async () => {
     await textIs(page, '#feed', 'Stop feed');
     await page.locator('#feed').click();

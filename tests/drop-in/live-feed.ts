@@ -54,7 +54,7 @@ export async function startLiveFeed(engine: Engine, rate: number, backfillHours 
       BACKFILL_HOURS: String(backfillHours),
     };
     const aggregator = await start('aggregator', { ...common, AGGREGATOR_PORT: '0' });
-    const ingest = await start('ingest', { ...common, INGEST_PORT: '0' });
+    const ingest = await start('ingest', { ...common, INGEST_PORT: '0', STATUS_ASK_S: '1' });
     const urls = { AGGREGATOR_URL: aggregator.baseUrl, INGEST_URL: ingest.baseUrl };
     const api = await start('api', { ...common, ...urls, API_PORT: '0' });
     await until('the api is ready', async () => (await fetch(`${api.baseUrl}/readyz`)).ok);

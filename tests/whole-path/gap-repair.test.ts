@@ -88,6 +88,37 @@ describe.skipIf(first === undefined)('gaps in the tape of the simulated exchange
     expect(Date.now() - refusedMs).toBeGreaterThanOrEqual(RETRY_AFTER_S * 1000 - 500);
   });
 
+  it('are not opened by a halt, which is told over WebSocket and REST until the symbol trades again', {
+    timeout: 90_000,
+  }, async () => {
+    const facts = async () => {
+      const [row] = await market.database.sql`
+        select (select count(*)::int from gaps) as gaps, max(id)::float8 as id from trades where symbol = 'BTCUSDT'`;
+      return row as { gaps: number; id: number };
+    };
+    const statuses = async () => {
+      const { symbols } = await market.ask<{ symbols: { symbol: string; status: string }[] }>('/v1/symbols');
+      return symbols.map(({ status }) => status);
+    };
+    await market.waitUntil('both trade', async () => (await statuses()).join() === 'TRADING,TRADING', 20_000);
+    const states = await market.followState('BTCUSDT');
+    await market.fault({ do: 'status', symbol: 'BTCUSDT', status: 'HALT' });
+    await market.waitUntil('the halt is told', () => states.length === 1, 30_000);
+    expect(states).toEqual([{ type: 'stale', reason: 'not_trading', status: 'HALT' }]);
+    expect(await statuses()).toEqual(['HALT', 'TRADING']);
+    expect(await market.ask('/v1/status')).toMatchObject({
+      notTrading: { count: 1, symbols: [{ symbol: 'BTCUSDT', status: 'HALT' }] },
+      stale: false,
+    });
+    const halted = await facts();
+    await market.fault({ do: 'status', symbol: 'BTCUSDT', status: 'TRADING' });
+    await market.waitUntil('its end is told', () => states.length === 2, 30_000);
+    expect(states[1]).toEqual({ type: 'fresh' });
+    expect(await statuses()).toEqual(['TRADING', 'TRADING']);
+    await market.waitUntil('trades flow', async () => (await facts()).id > halted.id, 10_000);
+    expect((await facts()).gaps).toBe(halted.gaps);
+  });
+
   it('leave every id stored once, and candles that equal the exchange’s klines', async () => {
     for (const symbol of SYMBOLS) {
       const [row] = await market.database.sql`

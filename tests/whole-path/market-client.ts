@@ -20,6 +20,9 @@ export type TapeQuote = Record<'bid' | 'bidQuantity' | 'ask' | 'askQuantity', st
 /** A tick frame that a fault changed on its way: dropped, sent twice, late, or with another price. */
 export type FaultedFrame = { fault: string; stream: string; id: number };
 
+/** What a subscriber is told of the feed. Shape: `status` is the venue's word for a symbol that does not trade. */
+export type FeedState = { type: 'stale' | 'fresh'; reason?: string; status?: string };
+
 /** Where a client asks. Shape: functions, because a process that was started again may have another port. */
 export type MarketPlaces = {
   exchange(): AppProcess;
@@ -39,6 +42,10 @@ export type MarketClient = {
   candles(symbol: string, interval: string, limit: number): Promise<ApiCandle[]>;
   /** Subscribes to one-minute candles and keeps the newest state of each that was pushed, by open time. */
   follow(symbol: string): Promise<Map<number, ApiCandle>>;
+  /** Subscribes to one-minute candles and keeps what is told of the feed. Order: as it came. */
+  followState(symbol: string): Promise<FeedState[]>;
+  /** The api's answer to a GET. Errors: rejects unless it is 200. */
+  ask<Answer>(path: string): Promise<Answer>;
   /** The exchange's own candles of whole minutes, by open time, without needless zeros. */
   klines(symbol: string, interval: string): Promise<Map<number, string[]>>;
   /** What the exchange's tape holds from `fromMs` until before `toMs`, whatever the sockets were sent. Order: by time. */
@@ -66,6 +73,13 @@ export function createMarketClient(places: MarketPlaces): MarketClient {
     const query = new URLSearchParams({ symbol, channel, from: String(fromMs), to: String(toMs) });
     const text = await readText(`${exchangeUrl()}/exchange/tape?${query}`);
     return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Tick]));
+  };
+
+  const subscribe = async (symbol: string, take: (message: StreamMessage) => void): Promise<void> => {
+    const socket = new WebSocket(`${apiUrl().replace('http', 'ws')}/v1/stream`);
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    sockets.push(socket);
+    await followMinutes(socket, symbol, take);
   };
 
   return {
@@ -97,11 +111,21 @@ export function createMarketClient(places: MarketPlaces): MarketClient {
       return body.candles;
     },
     follow: async (symbol) => {
-      const socket = new WebSocket(`${apiUrl().replace('http', 'ws')}/v1/stream`);
-      await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-      sockets.push(socket);
-      return followMinutes(socket, symbol);
+      const pushed = new Map<number, ApiCandle>();
+      await subscribe(symbol, ({ candles = [] }) => {
+        for (const candle of candles) pushed.set(candle.openTime, candle);
+      });
+      return pushed;
     },
+    followState: async (symbol) => {
+      const states: FeedState[] = [];
+      await subscribe(symbol, ({ type, reason, status }) => {
+        if (type === 'stale' || type === 'fresh')
+          states.push({ type, ...(reason && { reason }), ...(status && { status }) });
+      });
+      return states;
+    },
+    ask: async (path) => JSON.parse(await readText(apiUrl() + path)),
     klines: async (symbol, interval) => {
       const path = `/api/v3/klines?symbol=${symbol}&interval=${interval}&limit=1000`;
       const rows = JSON.parse(await readText(exchangeUrl() + path)) as (string | number)[][];
@@ -143,19 +167,19 @@ async function readText(url: string, init?: RequestInit): Promise<string> {
   return text;
 }
 
-async function followMinutes(socket: WebSocket, symbol: string): Promise<Map<number, ApiCandle>> {
-  const pushed = new Map<number, ApiCandle>();
+type StreamMessage = { type: string; candles?: ApiCandle[]; reason?: string; status?: string };
+
+async function followMinutes(socket: WebSocket, symbol: string, take: (message: StreamMessage) => void): Promise<void> {
   const subscribe = () =>
     socket.send(JSON.stringify({ op: 'subscribe', id: 1, channel: 'candles', symbol, interval: '1m' }));
   await new Promise<void>((resolve) => {
     socket.on('message', (data) => {
-      const { type, candles = [] } = JSON.parse(String(data)) as { type: string; candles?: ApiCandle[] };
-      for (const candle of candles) pushed.set(candle.openTime, candle);
+      const message = JSON.parse(String(data)) as StreamMessage;
+      take(message);
       // An api that is still loading refuses; it is asked again until its first snapshot comes.
-      if (type === 'error') setTimeout(subscribe, 50);
-      else if (type === 'snapshot') resolve();
+      if (message.type === 'error') setTimeout(subscribe, 50);
+      else if (message.type === 'snapshot') resolve();
     });
     subscribe();
   });
-  return pushed;
 }

@@ -6,6 +6,7 @@ import {
   type AppProcess,
   createDatabase,
   type Engine,
+  freePort,
   startApp,
   startRedis,
   type TestDatabase,
@@ -72,11 +73,13 @@ export async function startSimulatedMarket(options: SimulatedMarketOptions): Pro
     BINANCE_WS_URL: exchange.baseUrl.replace('http', 'ws'),
   };
   const startedMs = Date.now();
-  const startIngest = () => startApp('ingest', { ...env, INGEST_PORT: '0' });
+  // The api finds ingest where it was, also after a restart; trading statuses are asked for more often than in a real market.
+  const ingestPort = String(await freePort());
+  const startIngest = () => startApp('ingest', { ...env, INGEST_PORT: ingestPort, STATUS_ASK_S: '2' });
   const [aggregator, firstIngest, api] = await Promise.all([
     startApp('aggregator', { ...env, AGGREGATOR_PORT: '0' }),
     startIngest(),
-    startApp('api', { ...env, API_PORT: '0' }),
+    startApp('api', { ...env, API_PORT: '0', INGEST_URL: `http://127.0.0.1:${ingestPort}` }),
   ]);
   let ingest = firstIngest;
   const apps = () => [ingest, aggregator, api, exchange];

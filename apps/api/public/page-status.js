@@ -2,10 +2,11 @@
  * The status strip: feed, rates, times, gaps and shards, and the banner that says that a market is not real.
  * It must never leave a simulated or replayed market without its banner.
  */
-import { announce, clockText, find, grouped, make, measured, spanText } from './page-text.js';
+import { announce, clockText, find, grouped, make, measured, spanText, tradingText } from './page-text.js';
 
 const RATES_MAX = 60;
 const LAG_WARN_MS = 5_000;
+const NAMED_MAX = 3;
 
 /** Creates the strip. */
 export function createStatusStrip() {
@@ -37,7 +38,7 @@ export function createStatusStrip() {
   };
 
   const factsOf = (status) => {
-    const { feed, flow, engine, ticksPerSecond, frameToCandleMs, gaps, shards, uptime, clients } = status;
+    const { feed, flow, engine, ticksPerSecond, frameToCandleMs, gaps, shards, uptime, clients, notTrading } = status;
     const lagMs = Math.max(0, ...shards.map((shard) => shard.lagMs ?? 0));
     const open = gaps.open ?? 0;
     return [
@@ -59,6 +60,17 @@ export function createStatusStrip() {
         engine?.version ?? '',
         engine === null,
       ],
+      ...(notTrading.count === 0
+        ? []
+        : [
+            [
+              'trading',
+              'Not trading',
+              `${grouped(notTrading.count)} ${notTrading.count === 1 ? 'symbol' : 'symbols'}`,
+              namesOf(notTrading),
+              true,
+            ],
+          ]),
       ['up', 'Up', spanText(uptime), `${clients} ${clients === 1 ? 'viewer' : 'viewers'}`],
     ];
   };
@@ -105,6 +117,11 @@ export function createStatusStrip() {
       find('shards').replaceChildren(...status.shards.map(shardOf));
     },
   };
+}
+
+function namesOf({ count, symbols }) {
+  const named = symbols.slice(0, NAMED_MAX).map(({ symbol, status }) => `${symbol} ${tradingText(status)}`);
+  return `${named.join(', ')}${count > named.length ? `, ${count - named.length} more` : ''}`;
 }
 
 function sparkline(values) {

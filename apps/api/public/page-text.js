@@ -53,6 +53,11 @@ export function spanText(seconds) {
   return minutes > 0 ? `${minutes} min ${Math.floor(seconds) % 60} s` : `${Math.floor(seconds)} s`;
 }
 
+/** What a venue's trading status means to a reader. */
+export function tradingText(status) {
+  return { HALT: 'halted', BREAK: 'trading break', CANCEL_ONLY: 'cancel only' }[status] ?? status.toLowerCase();
+}
+
 /** The element of an id. */
 export const find = (id) => document.getElementById(id);
 

@@ -9,7 +9,7 @@ import { createFeedControl } from './page-control.js';
 import { createShortcuts, createTheme } from './page-keys.js';
 import { clearPanels, showCoverage, showLegend, showTickers, showTrades, wordsOf } from './page-panels.js';
 import { createStatusStrip } from './page-status.js';
-import { announce, find, grouped, percent, wayOf } from './page-text.js';
+import { announce, find, grouped, percent, tradingText, wayOf } from './page-text.js';
 
 const CANDLES = 300;
 const TRADES = 14;
@@ -101,11 +101,11 @@ function legend() {
   showLegend(candle, closesInMs);
 }
 
-function showLink({ state, reason }) {
+function showLink({ state, reason, status }) {
   const text = {
     live: 'live',
     connecting: 'connecting',
-    stale: REASONS[reason] ?? 'stale',
+    stale: status === undefined ? (REASONS[reason] ?? 'stale') : tradingText(status),
     lost: 'connection lost, trying again',
   }[state];
   if (find('link-text').textContent === text) return;

@@ -25,6 +25,7 @@ import { addTickRoutes } from './routes/ticks.ts';
 import { addUdfRoutes } from './routes/udf.ts';
 import { addSecurityHeaders } from './security-headers.ts';
 import type { StatusReader } from './status.ts';
+import type { TradingStatuses } from './trading-statuses.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A whole request has to come in this time. Units: ms. */
@@ -53,6 +54,7 @@ export type AppParts = {
   readonly status: StatusReader;
   readonly metrics: Metrics;
   readonly ingest: Upstream;
+  readonly trading: TradingStatuses;
   readonly access: Access;
   readonly origins: OriginCheck;
   readonly venue: string;
@@ -100,7 +102,7 @@ export async function buildApp(parts: AppParts): Promise<{ app: FastifyInstance;
   addCandleRoutes(app, parts.answers, parts.venue);
   addStreamRoute(app);
   addTickRoutes(app, parts.reads, parts.answers, parts.venue);
-  addSymbolRoutes(app, parts.memory, parts.reads, parts.answers, parts.venue);
+  addSymbolRoutes(app, parts.memory, parts.reads, parts.answers, parts.trading, parts.venue);
   addFeedRoutes(app, parts.ingest);
   addBinanceRoutes(app, { ...parts, ...parts.binance });
   addUdfRoutes(app, { ...parts, nowUs: parts.binance.nowUs });

@@ -194,6 +194,7 @@ export const SymbolsAnswer = Type.Object({
       symbol: Type.String(),
       venue: Type.String(),
       shard: Type.Integer(),
+      status: nullable<string>('string', "the venue's word: TRADING, HALT, BREAK, CANCEL_ONLY, …; null when not known"),
       asOf: nullable<number>('integer', 'time of the newest tick, ms since the epoch'),
       sources: Type.Array(Type.String(), { description: 'sources with bars in the last day: trade, mid' }),
     }),

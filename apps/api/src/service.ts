@@ -27,6 +27,7 @@ import { createSessionRoute } from './session-route.ts';
 import { readShardPositions } from './shard-positions.ts';
 import { createStatusReader } from './status.ts';
 import { createStreamServer } from './stream-server.ts';
+import { createTradingStatuses } from './trading-statuses.ts';
 import { createUpstream } from './upstream.ts';
 
 const VERSION = '0.1.0';
@@ -66,17 +67,25 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
       },
     },
   });
+  const ingest = createUpstream('ingest', environment.ingestUrl);
+  const trading = createTradingStatuses({ ingest, venue, nowMs: () => performance.now() });
   let clients = () => 0;
   const status = createStatusReader({
     ...{ feed, venue, replay, shards, reads, memory, version: VERSION },
     readPositions: (offsets) => readShardPositions(commands, prefix, shards, offsets),
     aggregators: environment.aggregatorUrl.split(',').map((url) => createUpstream('aggregator', url.trim())),
     exchange: createUpstream('exchange', environment.exchangeUrl),
-    ingest: createUpstream('ingest', environment.ingestUrl),
+    ...{ ingest, trading },
     isSilent: () => watch.isSilent(),
     clients: () => clients(),
   });
-  const watch = createFeedWatch({ shards, reader, isFinished: status.isReplayFinished, nowMs: Date.now });
+  const watch = createFeedWatch({
+    shards,
+    reader,
+    isFinished: status.isReplayFinished,
+    statusOf: trading.of,
+    nowMs: Date.now,
+  });
   // A replay's silence is judged by its state, so that is kept known also when nobody asks.
   const statusTimer = replay ? setInterval(() => void status.read(), 2_000) : undefined;
   const newestUs = () => Math.max(0, ...Array.from({ length: shards }, (_, shard) => memory.clockUs(shard)));
@@ -99,7 +108,7 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
       dayTickers,
       nowUs,
     },
-    ingest: createUpstream('ingest', environment.ingestUrl),
+    ...{ ingest, trading },
     onError: (error) => log.error({ err: error }, 'a request failed'),
   });
   const shared = {
@@ -125,6 +134,7 @@ export async function startApiService(environment: ApiEnvironment, log: Logger) 
 
   const close = async (): Promise<void> => {
     clearInterval(statusTimer);
+    trading.close();
     await stream.close();
     ticks.close();
     topics.close();

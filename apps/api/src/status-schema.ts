@@ -43,6 +43,19 @@ export const StatusAnswer = Type.Object({
     ids: nullable<number>('integer', 'trade ids inside them'),
   }),
   stale: Type.Boolean({ description: 'nothing has been stored for 5 s while the feed should flow' }),
+  notTrading: Type.Object(
+    {
+      count: Type.Integer(),
+      symbols: Type.Array(
+        Type.Object({
+          symbol: Type.String(),
+          status: Type.String({ description: "the venue's word: HALT, BREAK, CANCEL_ONLY, …" }),
+        }),
+        { description: 'by name, at most 100' },
+      ),
+    },
+    { description: 'recorded symbols that the venue says do not trade' },
+  ),
   clients: Type.Integer({ description: 'WebSocket clients here' }),
   memoryBytes: Type.Integer({ description: 'bars in memory, about' }),
   problems: Type.Array(Type.String(), { description: 'what could not be asked, and why' }),

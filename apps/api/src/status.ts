@@ -8,6 +8,7 @@ import type { Reads } from './reads.ts';
 import { createReplayJudge } from './replay-judge.ts';
 import type { ShardPosition } from './shard-positions.ts';
 import type { StatusType } from './status-schema.ts';
+import type { TradingStatuses } from './trading-statuses.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A status is kept for this long. Units: ms. */
@@ -26,6 +27,7 @@ export type StatusParts = {
   readonly exchange: Upstream;
   readonly ingest: Pick<Upstream, 'get'>;
   readonly memory: LiveMemory;
+  readonly trading: Pick<TradingStatuses, 'notTrading'>;
   readonly isSilent: () => boolean;
   readonly clients: () => number;
 };
@@ -78,6 +80,7 @@ export function createStatusReader(parts: StatusParts) {
       frameToCandleMs: { p50: worstOf(aggregators, 'p50'), p99: worstOf(aggregators, 'p99') },
       gaps,
       stale: !isFinished && parts.isSilent(),
+      notTrading: parts.trading.notTrading(),
       clients: parts.clients(),
       memoryBytes: parts.memory.bytes(),
       problems,

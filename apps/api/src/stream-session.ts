@@ -18,14 +18,16 @@ import {
 /** Most subscriptions of one connection. */
 export const SUBSCRIPTIONS_MAX = 100;
 
-/** Why a subscription is stale now, or undefined when it is not. */
-export type StaleReason = 'silent' | 'lost' | 'not_listening' | undefined;
+/** Why a subscription is stale now. Shape: `status` is the venue's word for a symbol that does not trade, such as HALT. */
+export type Staleness =
+  | { readonly reason: 'silent' | 'lost' | 'not_listening'; readonly status?: undefined }
+  | { readonly reason: 'not_trading'; readonly status: string };
 
 /** What all sessions share. Shape: `staleness` says how a topic is now. Units: `nowMs` monotonic, `wallMs` since the epoch. */
 export type SessionShared = {
   readonly topics: CandleTopics;
   readonly venue: string;
-  readonly staleness: (topic: CandleTopic) => StaleReason;
+  readonly staleness: (topic: CandleTopic) => Staleness | undefined;
   readonly onSlow: () => void;
   readonly nowMs: () => number;
   readonly wallMs: () => number;
@@ -38,7 +40,7 @@ type Subscription = {
   readonly sendUpdate: () => boolean;
   sentSeq: number;
   sentAtMs: number;
-  stale: StaleReason;
+  stale: Staleness | undefined;
 };
 
 /** One client. */
@@ -120,11 +122,12 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
   };
 
   const checkStale = (one: Subscription): void => {
-    const reason = shared.staleness(one.topic);
-    if (reason === one.stale || outlet.isHeld()) return;
-    one.stale = reason;
+    const stale = shared.staleness(one.topic);
+    const isSame = stale?.reason === one.stale?.reason && stale?.status === one.stale?.status;
+    if (isSame || outlet.isHeld()) return;
+    one.stale = stale;
     const asOf = Math.floor(one.topic.asOfUs() / 1000);
-    const state = reason === undefined ? { type: 'fresh' } : { type: 'stale', reason };
+    const state = stale === undefined ? { type: 'fresh' } : { type: 'stale', ...stale };
     send(JSON.stringify({ ...state, id: one.id, asOf, sentAt: wallMs() }));
   };
 

@@ -10,7 +10,14 @@ import { formatStatus, type Status } from './status-line.ts';
 import { formatTable } from './text-table.ts';
 
 type SymbolsAnswer = {
-  symbols: { symbol: string; venue: string; shard: number; asOf: number | null; sources: string[] }[];
+  symbols: {
+    symbol: string;
+    venue: string;
+    shard: number;
+    status: string | null;
+    asOf: number | null;
+    sources: string[];
+  }[];
 };
 
 /** `wick status [--json]`: one line, or the whole status. */
@@ -57,8 +64,9 @@ function formatSymbols({ symbols }: SymbolsAnswer): string {
     one.symbol,
     one.venue,
     String(one.shard),
+    one.status ?? '–',
     one.asOf === null ? '–' : formatTime(one.asOf),
     one.sources.join(' '),
   ]);
-  return formatTable(['symbol', 'venue', 'shard', 'newest tick', 'candles from'], rows);
+  return formatTable(['symbol', 'venue', 'shard', 'status', 'newest tick', 'candles from'], rows);
 }

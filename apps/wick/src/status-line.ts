@@ -3,6 +3,8 @@
  * It must be pure, and must not fail on a status that lacks a part.
  */
 
+const NAMED_MAX = 3;
+
 /** The parts of `GET /v1/status` that the line shows. */
 export type Status = {
   feed?: string;
@@ -13,6 +15,7 @@ export type Status = {
   frameToCandleMs?: { p50?: number | null; p99?: number | null } | null;
   gaps?: { open?: number | null; ids?: number | null };
   replay?: { state?: string; clock?: number | null };
+  notTrading?: { count?: number; symbols?: { symbol: string; status: string }[] };
   problems?: string[];
 };
 
@@ -26,9 +29,16 @@ export function formatStatus(status: Status): string {
     `lag ${round(lags.length > 0 ? Math.max(...lags) : undefined)} ms`,
     `frame to candle ${round(status.frameToCandleMs?.p50)} ms (p99 ${round(status.frameToCandleMs?.p99)})`,
     `${round(status.gaps?.open)} open gaps`,
+    formatHalts(status.notTrading),
     status.problems?.[0] ? `PROBLEM ${status.problems[0]}` : '',
   ];
   return parts.filter((part) => part !== '').join(' · ');
+}
+
+function formatHalts({ count = 0, symbols = [] }: NonNullable<Status['notTrading']> = {}): string {
+  if (count === 0) return '';
+  const named = symbols.slice(0, NAMED_MAX).map(({ symbol, status }) => `${symbol} (${status})`);
+  return `not trading: ${named.join(', ')}${count > named.length ? ` and ${count - named.length} more` : ''}`;
 }
 
 function formatReplay(replay: Status['replay']): string {

@@ -71,6 +71,10 @@ describe('lines', () => {
     expect(formatStatus({ gaps: { open: 0 }, problems: ['redis: gone'] })).toContain(
       '0 open gaps · PROBLEM redis: gone',
     );
+    const halts = [1, 2, 3].map((n) => ({ symbol: `S${n}`, status: 'HALT' }));
+    expect(formatStatus({ notTrading: { count: 5, symbols: halts } })).toContain(
+      ' · not trading: S1 (HALT), S2 (HALT), S3 (HALT) and 2 more',
+    );
     const line = formatStatus({ feed: 'simulator', ticksPerSecond: 250.4, shards: [{ lagMs: 3 }, { lagMs: 12.6 }] });
     expect(line).toContain('SIMULATED market · 250 ticks/s · lag 13 ms');
   });

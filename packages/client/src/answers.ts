@@ -120,6 +120,8 @@ export type SymbolsAnswer = {
     readonly symbol: string;
     readonly venue: string;
     readonly shard: number;
+    /** Whether it trades, in the venue's words: TRADING, HALT, BREAK, CANCEL_ONLY and the like; null when not known. */
+    readonly status: string | null;
     readonly asOf: number | null;
     readonly sources: readonly string[];
   }[];
@@ -176,6 +178,11 @@ export type StatusAnswer = {
   readonly frameToCandleMs: { readonly p50: number | null; readonly p99: number | null };
   readonly gaps: { readonly open: number | null; readonly ids: number | null };
   readonly stale: boolean;
+  /** Recorded symbols that the venue says do not trade; at most 100 are named. */
+  readonly notTrading: {
+    readonly count: number;
+    readonly symbols: readonly { readonly symbol: string; readonly status: string }[];
+  };
   readonly clients: number;
   readonly memoryBytes: number;
   readonly problems: readonly string[];

@@ -16,10 +16,11 @@ export type CandlesChange = {
   readonly sentAt: number;
 };
 
-/** How a subscription is: `stale` has a reason (`silent`, `lost`, `not_listening`), `lost` is the connection's. */
+/** How a subscription is: `stale` has a reason (`silent`, `lost`, `not_listening`, `not_trading` with the venue's `status`, such as HALT), `lost` is the connection's. */
 export type SubscriptionState = {
   readonly state: 'connecting' | 'live' | 'stale' | 'lost';
   readonly reason?: string | undefined;
+  readonly status?: string | undefined;
 };
 
 /** What a subscription tells. Shape: after `onError` with an error that does not pass, the subscription has ended. */
@@ -71,6 +72,7 @@ type Message = {
   readonly sentAt?: number;
   readonly candles?: readonly Candle[];
   readonly reason?: string;
+  readonly status?: string;
   readonly code?: string;
   readonly message?: string;
   readonly param?: string;
@@ -83,7 +85,7 @@ export function createCandleStream(options: StreamOptions) {
   let number = 0;
 
   const tell = (one: Held, next: SubscriptionState): void => {
-    const text = `${next.state} ${next.reason ?? ''}`;
+    const text = `${next.state} ${next.reason ?? ''} ${next.status ?? ''}`;
     if (one.state === text) return;
     one.state = text;
     one.events.onState?.(next);
@@ -122,8 +124,10 @@ export function createCandleStream(options: StreamOptions) {
       const changed = type === 'snapshot' ? one.list.replace(sent) : one.list.merge(sent);
       if (!one.state.startsWith('stale')) tell(one, { state: 'live' });
       one.events.onChange({ kind: type, changed, candles: one.list.all(), seq, sentAt });
-    } else if (message.type === 'stale') tell(one, { state: 'stale', reason: message.reason });
-    else if (message.type === 'fresh') tell(one, { state: 'live' });
+    } else if (message.type === 'stale') {
+      const { reason, status } = message;
+      tell(one, { state: 'stale', reason, ...(status === undefined ? {} : { status }) });
+    } else if (message.type === 'fresh') tell(one, { state: 'live' });
     else if (message.type === 'error') fail(one, errorOf(message));
   };
 

@@ -75,7 +75,11 @@ const QUOTE_ASSETS =
   /^(.+)(USDT|FDUSD|USDC|TUSD|BUSD|DAI|USD1|USD|EUR|GBP|TRY|BRL|JPY|AUD|BTC|ETH|BNB|SOL|XRP|DOGE|TRX)$/u;
 
 /** The answer of `exchangeInfo`. Limits: assets are read off the symbol's name; steps are those of eight digits, as no filters are recorded. */
-export function exchangeInfoText(symbols: readonly string[], nowUs: number, unit: TimeUnit): string {
+export function exchangeInfoText(
+  symbols: readonly { readonly symbol: string; readonly status: string }[],
+  nowUs: number,
+  unit: TimeUnit,
+): string {
   return JSON.stringify({
     timezone: 'UTC',
     serverTime: timeIn(unit, nowUs),
@@ -85,12 +89,12 @@ export function exchangeInfoText(symbols: readonly string[], nowUs: number, unit
   });
 }
 
-function symbolInfo(symbol: string): object {
+function symbolInfo({ symbol, status }: { symbol: string; status: string }): object {
   const [, base = symbol, quote = ''] = QUOTE_ASSETS.exec(symbol) ?? [];
   const step = '0.00000001';
   const max = '9000000000.00000000';
   return {
-    ...{ symbol, status: 'TRADING', baseAsset: base, baseAssetPrecision: 8 },
+    ...{ symbol, status, baseAsset: base, baseAssetPrecision: 8 },
     ...{ quoteAsset: quote, quotePrecision: 8, quoteAssetPrecision: 8 },
     ...{ baseCommissionPrecision: 8, quoteCommissionPrecision: 8, orderTypes: ['LIMIT', 'MARKET'] },
     ...{ icebergAllowed: false, ocoAllowed: false, otoAllowed: false, quoteOrderQtyMarketAllowed: false },

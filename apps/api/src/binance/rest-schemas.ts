@@ -15,7 +15,7 @@ const oneOrMany = {
   symbol: text('one symbol; the answer is then one object'),
   symbols: text('a JSON list of at most 100, for example ["BTCUSDT","ETHUSDT"]; the answer is then a list'),
 };
-const symbolStatus = text('TRADING, HALT or BREAK; every symbol here is TRADING');
+const symbolStatus = text('TRADING, HALT or BREAK; a symbol of which it is not known is TRADING');
 
 /** The parameters of each call. */
 export const PARAMETERS = {

@@ -3,6 +3,7 @@
  * It must not decide what a candle or an aggregate is.
  */
 import { IntervalError, parseWindowing, type Windowing } from '@wickstream/shared/interval';
+import { TRADING } from '@wickstream/shared/trading-status';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Aggregates } from '../binance/aggregates.ts';
 import { BinanceError, binanceErrorOf, invalidCombination, invalidData } from '../binance/binance-error.ts';
@@ -33,6 +34,7 @@ import type { CandleAnswers } from '../candle-answer.ts';
 import type { LiveMemory } from '../live-memory.ts';
 import type { SymbolMemory } from '../live-symbol.ts';
 import type { Reads } from '../reads.ts';
+import type { TradingStatuses } from '../trading-statuses.ts';
 
 /** What the calls need. Units: `nowUs` µs since the epoch, the recording's time in a replay. */
 export type BinanceParts = {
@@ -42,10 +44,13 @@ export type BinanceParts = {
   readonly klines: Klines;
   readonly aggregates: Aggregates;
   readonly dayTickers: DayTickers;
+  readonly trading: Pick<TradingStatuses, 'of'>;
   readonly venue: string;
   readonly nowUs: () => number;
   readonly onError: (error: unknown) => void;
 };
+
+const STATUS_FILTERS = [TRADING, 'HALT', 'BREAK'];
 
 type Call = { readonly query: CallParameters; readonly unit: TimeUnit };
 
@@ -54,6 +59,17 @@ export function addBinanceRoutes(app: FastifyInstance, parts: BinanceParts): voi
   const { memory, reads, answers, venue } = parts;
   const known = (symbol: string): SymbolMemory => answers.knownSymbol(venue, symbol);
   const every = (): SymbolMemory[] => memory.list().filter((one) => one.venue === venue);
+
+  // What is not known to be halted is said to trade.
+  const statusOf = (symbol: string): string => parts.trading.of(venue, symbol) ?? TRADING;
+  const withStatus = (query: CallParameters, list: SymbolMemory[], one: boolean): SymbolMemory[] => {
+    const status = query.get('symbolStatus');
+    if (status === undefined) return list;
+    if (!STATUS_FILTERS.includes(status)) throw new BinanceError(-1122, 'Invalid symbolStatus.');
+    const found = list.filter(({ symbol }) => statusOf(symbol) === status);
+    if (!one || found.length > 0) return found;
+    throw new BinanceError(-1220, "The symbol's status does not match the requested symbolStatus.");
+  };
 
   const add = (
     path: string,
@@ -91,11 +107,8 @@ export function addBinanceRoutes(app: FastifyInstance, parts: BinanceParts): voi
     { parameters: PARAMETERS.exchangeInfo, answer: ANSWERS.exchangeInfo },
     ({ query, unit }) => {
       const asked = symbolsOf(query)?.symbols.map(known) ?? every();
-      return exchangeInfoText(
-        withStatus(query, asked, false).map(({ symbol }) => symbol),
-        parts.nowUs(),
-        unit,
-      );
+      const list = withStatus(query, asked, false).map(({ symbol }) => ({ symbol, status: statusOf(symbol) }));
+      return exchangeInfoText(list, parts.nowUs(), unit);
     },
   );
   add(
@@ -185,13 +198,4 @@ function tickerTypeOf(query: CallParameters): 'FULL' | 'MINI' {
   const type = query.get('type') ?? 'FULL';
   if (type === 'FULL' || type === 'MINI') return type;
   throw new BinanceError(-1139, 'Invalid ticker type.');
-}
-
-// Every symbol here is traded, so another status leaves nothing.
-function withStatus(query: CallParameters, list: SymbolMemory[], one: boolean): SymbolMemory[] {
-  const status = query.get('symbolStatus') ?? 'TRADING';
-  if (status === 'TRADING') return list;
-  if (status !== 'HALT' && status !== 'BREAK') throw new BinanceError(-1122, 'Invalid symbolStatus.');
-  if (one) throw new BinanceError(-1220, "The symbol's status does not match the requested symbolStatus.");
-  return [];
 }

@@ -15,6 +15,7 @@ import {
   NoQuery,
   SymbolsAnswer,
 } from '../schemas.ts';
+import type { TradingStatuses } from '../trading-statuses.ts';
 
 /** Adds the two routes. */
 export function addSymbolRoutes(
@@ -22,6 +23,7 @@ export function addSymbolRoutes(
   memory: LiveMemory,
   reads: Pick<Reads, 'coverage' | 'gaps' | 'unobserved'>,
   answers: Pick<CandleAnswers, 'knownSymbol'>,
+  trading: Pick<TradingStatuses, 'of'>,
   defaultVenue: string,
 ): void {
   const tags = ['symbols'];
@@ -35,7 +37,7 @@ export function addSymbolRoutes(
     if (!memory.isReady())
       throw new ApiError(503, 'not_ready', 'the api is still loading; try again', { retryAfterS: 1 });
     const list = memory.list().map(({ symbol, venue, shard, newestTsUs, series }) => ({
-      ...{ symbol, venue, shard },
+      ...{ symbol, venue, shard, status: trading.of(venue, symbol) },
       asOf: Number.isFinite(newestTsUs) ? Math.floor(newestTsUs / 1000) : null,
       sources: (['trade', 'mid'] as const).filter((source) => series[source].bars.length > 0),
     }));
