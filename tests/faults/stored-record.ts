@@ -5,6 +5,7 @@
 import type { TestDatabase } from '@wickstream/servers/fixture';
 import { plain } from '../whole-path/market-client.ts';
 import type { RecordedCandle } from './tape-candles.ts';
+import type { TradeRow } from './trade-comparison.ts';
 
 /** A quote with its time. Units: µs. */
 export type QuoteRow = { readonly id: number; readonly tsUs: number; readonly bid: string; readonly ask: string };
@@ -15,12 +16,12 @@ export type Hole = { readonly symbol: string; readonly fromUs: number; readonly 
 /** A range of ids that is said to be missing. */
 export type GapRow = { symbol: string; fromId: number; toId: number; state: string; fromUs: number };
 
-/** The record of a market. Shape: maps by symbol; ticks by id as one text each; `mids` by minute as `open high low close`. */
+/** The record of a market. Shape: maps by symbol; trades in order of their ids, quotes by id as one text each; `mids` by minute as `open high low close`. */
 export type StoredRecord = {
-  readonly trades: Map<string, Map<number, string>>;
+  readonly trades: Map<string, TradeRow[]>;
   readonly quotes: Map<string, Map<number, string>>;
   readonly quoteRows: Map<string, QuoteRow[]>;
-  readonly twice: { readonly trades: Map<string, number[]>; readonly quotes: Map<string, number[]> };
+  readonly quotesTwice: Map<string, number[]>;
   readonly candles: Map<string, RecordedCandle[]>;
   readonly mids: Map<string, Map<number, string>>;
   readonly gaps: GapRow[];
@@ -41,8 +42,8 @@ export async function readRecord(sql: Sql): Promise<StoredRecord> {
 
 async function readAll(snapshot: Snapshot): Promise<StoredRecord> {
   const trades = await snapshot`
-    select symbol, id::float8 as id, ts_to_us(ts)::text || ' ' || trim_scale(price) || ' ' || trim_scale(quantity) || ' ' || buyer_maker
-      as text from trades order by id`;
+    select symbol, id::float8 as id, last_id::float8 as "lastId", ts_to_us(ts)::text || ' ' || trim_scale(price) || ' ' || trim_scale(quantity) || ' ' || buyer_maker
+      as text from trades order by id, last_id`;
   const quotes = await snapshot`
     select symbol, id::float8 as id, ts_to_us(ts)::float8 as "tsUs", trim_scale(bid)::text as bid, trim_scale(bid_quantity)::text as "bidQuantity",
       trim_scale(ask)::text as ask, trim_scale(ask_quantity)::text as "askQuantity" from quotes order by id`;
@@ -51,10 +52,10 @@ async function readAll(snapshot: Snapshot): Promise<StoredRecord> {
     text: `${row.bid} ${row.bidQuantity} ${row.ask} ${row.askQuantity}`,
   }));
   return {
-    trades: textsBySymbol(trades),
+    trades: Map.groupBy(trades as unknown as (TradeRow & { symbol: string })[], (row) => row.symbol),
     quotes: textsBySymbol(quoteTexts),
     quoteRows: Map.groupBy(quotes as unknown as (QuoteRow & { symbol: string })[], (row) => row.symbol),
-    twice: { trades: repeated(trades), quotes: repeated(quotes) },
+    quotesTwice: repeated(quotes),
     ...(await readCandles(snapshot)),
     gaps: [
       ...(await snapshot<GapRow[]>`

@@ -79,6 +79,14 @@ export function faultOfCandle(candle: RecordedCandle, minute: readonly TapeTrade
   return undefined;
 }
 
+/** The exact sum of decimals, without needless zeros. */
+export function sumOf(texts: readonly string[]): string {
+  return decimal(
+    texts.reduce((sum, text) => sum + scaled(text), 0n),
+    DIGITS,
+  );
+}
+
 /** The beginning of the minute of a time. Units: µs in, ms out. */
 export function minuteOf(tsUs: number): number {
   return Math.floor(tsUs / 1000 / MINUTE_MS) * MINUTE_MS;

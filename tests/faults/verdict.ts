@@ -8,6 +8,7 @@ import { type ApiCandle, plain, type TapeQuote, type TapeTrade } from '../whole-
 import type { FaultMarket } from './fault-market.ts';
 import { readRecord, type StoredRecord } from './stored-record.ts';
 import { faultOfCandle, middleOf, minuteOf, pricesOf, type RecordedCandle } from './tape-candles.ts';
+import { compareTrades } from './trade-comparison.ts';
 
 /**
  * What was found. Shape: `sent` ticks of the tape in the time judged; `lost` neither stored nor said to be missing; `twice` rows too
@@ -129,7 +130,11 @@ export async function judgeNow(market: FaultMarket, untilMs: number): Promise<Om
     const quotes = (await quotesOf(market, symbol)).filter((quote) => !dropped.has(`${symbol} ${quote.id}`));
     sent += trades.filter((trade) => trade.timeUs < untilMs * 1000).length;
     sent += quotes.filter((quote) => quote.timeUs < untilMs * 1000).length;
-    compareTrades(symbol, trades, record, untilMs, note);
+    const stored = {
+      rows: record.trades.get(symbol) ?? [],
+      gaps: record.gaps.filter((gap) => gap.symbol === symbol),
+    };
+    compareTrades(symbol, trades, stored, untilMs * 1000, note);
     unobservedQuotes += compareQuotes(symbol, quotes, record, untilMs, note);
     compareCandles(
       symbol,
@@ -195,26 +200,10 @@ async function tapeBeginMs(market: FaultMarket, symbol: string, table: 'trades' 
   return row?.first.getTime() - 10_000;
 }
 
-function compareTrades(symbol: string, tape: TapeTrade[], record: StoredRecord, untilMs: number, note: Note): void {
-  const stored = record.trades.get(symbol) ?? new Map<number, string>();
-  const known = new Map(tape.map((trade) => [trade.id, trade]));
-  for (const id of record.twice.trades.get(symbol) ?? []) note('twice', `trade ${symbol} ${id}`);
-  for (const [id, text] of stored) {
-    const trade = known.get(id);
-    const expected = trade && `${trade.timeUs} ${plain(trade.price)} ${plain(trade.quantity)} ${trade.buyerMaker}`;
-    if (text !== expected) note('wrong tick', `trade ${symbol} ${id}: ${text} instead of ${expected}`);
-  }
-  for (const trade of tape) {
-    if (trade.timeUs >= untilMs * 1000 || stored.has(trade.id)) continue;
-    const gap = record.gaps.find((one) => one.symbol === symbol && one.fromId <= trade.id && trade.id <= one.toId);
-    if (gap?.state !== 'open') note('lost', `trade ${symbol} ${trade.id}, gap: ${gap?.state ?? 'none'}`);
-  }
-}
-
 function compareQuotes(symbol: string, tape: TapeQuote[], record: StoredRecord, untilMs: number, note: Note): number {
   const stored = record.quotes.get(symbol) ?? new Map<number, string>();
   const known = new Map(tape.map((quote) => [quote.id, quote]));
-  for (const id of record.twice.quotes.get(symbol) ?? []) note('twice', `quote ${symbol} ${id}`);
+  for (const id of record.quotesTwice.get(symbol) ?? []) note('twice', `quote ${symbol} ${id}`);
   for (const [id, text] of stored) {
     const quote = known.get(id);
     const expected = quote && [quote.bid, quote.bidQuantity, quote.ask, quote.askQuantity].map(plain).join(' ');
