@@ -3,8 +3,8 @@
  * It must be pure, and must never compare a candle that does not claim to be final.
  */
 import type { Candle } from '@wickstream/shared/candle';
-import { addDecimals, compareDecimals } from '@wickstream/shared/decimal';
-import { KLINE_FIELDS, type Kline, type KlineField } from './kline.ts';
+import { isKlineValueEqual, KLINE_FIELDS, type KlineField } from '@wickstream/shared/kline-value';
+import type { Kline } from './kline.ts';
 
 /** One field that differs, or a whole kline that one side lacks. Units: `openTime` in ms. */
 export type Difference = {
@@ -35,10 +35,6 @@ export type Comparison = {
   readonly differencesFound: number;
   readonly spans: readonly Span[];
 };
-
-// What the exchange prints of a quote volume is rounded at its eighth place; beyond it nothing can be compared.
-const QUOTE_UNIT = '0.00000001';
-const QUOTE_DIGITS = 8;
 
 /**
  * Creates a comparison. Order: `add` is called with ranges that follow each other. Units: `stepMs` from one kline to the next.
@@ -98,16 +94,7 @@ export function differencesOf(candle: Candle, kline: Kline): Difference[] {
   return KLINE_FIELDS.flatMap((field) => {
     const theirs = kline.fields[field];
     const ours = String(candle[field]);
-    if (theirs === undefined || isEqual(field, ours, theirs)) return [];
+    if (theirs === undefined || isKlineValueEqual(field, ours, theirs)) return [];
     return [{ openTime: candle.openTime, field, ours, theirs }];
   });
-}
-
-function isEqual(field: KlineField, ours: string, theirs: string): boolean {
-  const order = compareDecimals(ours, theirs);
-  if (order === 0) return true;
-  const isQuote = field === 'quoteVolume' || field === 'takerBuyQuoteVolume';
-  if (!isQuote || (ours.split('.')[1]?.length ?? 0) <= QUOTE_DIGITS) return false;
-  const [low, high] = order < 0 ? [ours, theirs] : [theirs, ours];
-  return compareDecimals(addDecimals(low, QUOTE_UNIT), high) > 0;
 }

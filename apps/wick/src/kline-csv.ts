@@ -2,15 +2,8 @@
  * Reads the text of a klines CSV: with a header, or as the exchange publishes it, without one.
  * It must be pure, and must refuse a file that it does not understand rather than guess.
  */
-import {
-  KLINE_FIELDS,
-  type Kline,
-  type KlineColumns,
-  KlineError,
-  type KlineField,
-  readKline,
-  standardColumns,
-} from './kline.ts';
+import { KLINE_FIELDS, type KlineField } from '@wickstream/shared/kline-value';
+import { type Kline, type KlineColumns, KlineError, readKline, standardColumns } from './kline.ts';
 
 /** Most rows of one file: two years of minutes. */
 export const KLINE_ROWS_MAX = 1_100_000;

@@ -3,22 +3,7 @@
  * It must be pure, and must keep decimals as the texts they came as.
  */
 import { canonicalDecimal } from '@wickstream/shared/decimal';
-
-/** What is compared, in the exchange's order. Shape: the names are those of our candles. */
-export const KLINE_FIELDS = [
-  'open',
-  'high',
-  'low',
-  'close',
-  'volume',
-  'quoteVolume',
-  'trades',
-  'takerBuyVolume',
-  'takerBuyQuoteVolume',
-] as const;
-
-/** One of KLINE_FIELDS. */
-export type KlineField = (typeof KLINE_FIELDS)[number];
+import { KLINE_FIELDS, KLINE_PLACES, type KlineField } from '@wickstream/shared/kline-value';
 
 /** A kline. Shape: canonical decimals; a field that the source lacks is absent. Units: `openTime` in ms. */
 export type Kline = { readonly openTime: number; readonly fields: Readonly<Partial<Record<KlineField, string>>> };
@@ -31,15 +16,10 @@ export class KlineError extends Error {
   override readonly name = 'KlineError';
 }
 
-// The exchange's own order: 6 is the close time, 11 is unused.
-const POSITIONS = [1, 2, 3, 4, 5, 7, 8, 9, 10] as const;
 const MS_MAX = 100_000_000_000_000;
 
 /** The columns of the exchange's rows, in REST and in its files alike. */
-export const standardColumns: KlineColumns = {
-  openTime: 0,
-  fields: Object.fromEntries(KLINE_FIELDS.map((field, i) => [field, POSITIONS[i]])) as Record<KlineField, number>,
-};
+export const standardColumns: KlineColumns = { openTime: 0, fields: KLINE_PLACES };
 
 /** Reads one row. Units: a time of more than fourteen digits is in µs. Errors: KlineError. */
 export function readKline(cells: readonly unknown[], columns: KlineColumns, row: number): Kline {
