@@ -22,7 +22,8 @@ describe.skipIf(first === undefined)('gaps in the tape of the simulated exchange
 
   beforeAll(async () => {
     if (first === undefined) return;
-    market = await startSimulatedMarket({ engine: first, symbols: SYMBOLS, rate: 3_000, backfillHours: 1 });
+    const ingest = { STATUS_ASK_S: '2' };
+    market = await startSimulatedMarket({ engine: first, symbols: SYMBOLS, rate: 3_000, backfillHours: 1, ingest });
     await market.waitUntil('the first hour is there', async () => (await openIds()) === 0, 30_000);
     pushed = await market.follow('ETHUSDT');
     faultsFromMs = Date.now();

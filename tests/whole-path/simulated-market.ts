@@ -19,6 +19,8 @@ export type SimulatedMarketOptions = {
   symbols: string[];
   rate: number;
   backfillHours: number;
+  /** Variables of ingest, which win. */
+  ingest?: Record<string, string>;
 };
 
 /** A running market and what records it. Shape: `startedMs` is when the first of our apps was started. */
@@ -73,9 +75,9 @@ export async function startSimulatedMarket(options: SimulatedMarketOptions): Pro
     BINANCE_WS_URL: exchange.baseUrl.replace('http', 'ws'),
   };
   const startedMs = Date.now();
-  // The api finds ingest where it was, also after a restart; trading statuses are asked for more often than in a real market.
+  // The api finds ingest where it was, also after a restart.
   const ingestPort = String(await freePort());
-  const startIngest = () => startApp('ingest', { ...env, INGEST_PORT: ingestPort, STATUS_ASK_S: '2' });
+  const startIngest = () => startApp('ingest', { ...env, INGEST_PORT: ingestPort, ...options.ingest });
   const [aggregator, firstIngest, api] = await Promise.all([
     startApp('aggregator', { ...env, AGGREGATOR_PORT: '0' }),
     startIngest(),
