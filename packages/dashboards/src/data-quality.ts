@@ -3,7 +3,7 @@
  * It must read the ledger that the commits keep, never guess from the ticks.
  */
 import { askedVariable, type Built, buildDashboard } from './dashboard.ts';
-import { bars, figure, lines, table } from './panel.ts';
+import { bars, figure, lines, table, type Words } from './panel.ts';
 import { chosen, series, sql } from './query.ts';
 
 const BIN = (column: string) =>
@@ -186,16 +186,12 @@ function evidence() {
 }
 
 function lateTicks() {
-  const text = `
-select ${BIN('bucket')} as time, source as metric, sum(ticks) as late
-from late_ticks where $__timeFilter(bucket) group by 1, 2 order by 1`;
-  return lines(
+  return sumsOverTime(
     {
-      ...{ title: 'Late ticks', unit: 'short', empty: 'no tick was late in this range', size: [12, 8], min: 0 },
+      ...{ title: 'Late ticks', empty: 'no tick was late in this range', size: [12, 8] },
       description: 'Ticks that came after their candle had closed, by the minute they belong to. Each is one revision.',
     },
-    [sql(text, ['time', 'metric', 'late'], { format: 'time_series' })],
-    { look: 'bars', stack: true },
+    { of: 'ticks', as: 'late', from: 'late_ticks', time: 'bucket', by: 'source' },
   );
 }
 
@@ -215,16 +211,12 @@ where revision > 0 order by open_time desc limit 100`;
 }
 
 function reasons() {
-  const text = `
-select ${BIN('added_at')} as time, reason as metric, sum(count) as refused
-from quarantine where $__timeFilter(added_at) group by 1, 2 order by 1`;
-  return lines(
+  return sumsOverTime(
     {
-      ...{ title: 'Quarantined', unit: 'short', empty: 'nothing was refused in this range', size: [16, 7], min: 0 },
+      ...{ title: 'Quarantined', empty: 'nothing was refused in this range', size: [16, 7] },
       description: 'Inputs that were refused and kept, by reason.',
     },
-    [sql(text, ['time', 'metric', 'refused'], { format: 'time_series' })],
-    { look: 'bars', stack: true },
+    { of: 'count', as: 'refused', from: 'quarantine', time: 'added_at', by: 'reason' },
   );
 }
 
@@ -252,4 +244,18 @@ from quarantine where $__timeFilter(added_at) order by number desc limit 100`;
     [sql(text, ['time', 'symbol', 'channel', 'reason', 'id', 'count', 'sample'])],
     { units: { time: 'dateTimeAsIso' }, widths: { time: 200, symbol: 110, channel: 100, reason: 160, count: 80 } },
   );
+}
+
+/** Sums of a column over time, a series by the values of another one. */
+function sumsOverTime(
+  words: Omit<Words, 'unit' | 'min'>,
+  { of, as, from, time, by }: Record<'of' | 'as' | 'from' | 'time' | 'by', string>,
+) {
+  const text = `
+select ${BIN(time)} as time, ${by} as metric, sum(${of}) as ${as}
+from ${from} where $__timeFilter(${time}) group by 1, 2 order by 1`;
+  return lines({ ...words, unit: 'short', min: 0 }, [sql(text, ['time', 'metric', as], { format: 'time_series' })], {
+    look: 'bars',
+    stack: true,
+  });
 }
