@@ -4,6 +4,7 @@
  */
 import type { Origin } from '@wickstream/shared/entry-codec';
 import { addGap, createGapList, fillGaps, type GapList, type GapState, liesInGaps, restateGaps } from './gap-list.ts';
+import type { IdSpan } from './id-span.ts';
 
 /** Most ids that a tick may skip; a tick that skips more is held back in quarantine until a head confirms it. */
 export const GAP_IDS_MAX = 5_000_000;
@@ -20,18 +21,8 @@ export const AGGREGATE_IDS_MAX = 1_000_000;
 /** How far below the last id a live id must be, with a later trade time, to mean that the venue has restarted its ids. */
 export const EPOCH_IDS_MIN = 1_000;
 
-/** One symbol's trade ids. `lastId` is the highest id known to exist, stored or in a gap; `newestTsUs` is of stored ticks. Units: µs. */
-export type TradeLedger = {
-  epoch: number;
-  firstId: number;
-  lastId: number;
-  firstTsUs: number;
-  lastTsUs: number;
-  newestTsUs: number;
-  stored: number;
-  duplicate: number;
-  gaps: GapList;
-};
+/** One symbol's trade ids, with the ranges of them that are not stored. */
+export type TradeLedger = IdSpan & { gaps: GapList };
 
 /** What the ledger says of a trade: store it, drop it, or hold it back with a reason. */
 export type TradeVerdict = 'new' | 'duplicate' | 'gap_too_large' | 'too_many_gaps';

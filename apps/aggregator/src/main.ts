@@ -4,10 +4,8 @@
  */
 import { readAggregator } from '@wickstream/shared/environment';
 import { createLogger, redactUrl } from '@wickstream/shared/log';
+import { endOnSignals } from '@wickstream/shared/process-end';
 import { startAggregatorApp } from './app.ts';
-
-/** Longest time that an end may take before the process is ended hard. Units: ms. */
-const END_MAX_MS = 9_000;
 
 async function main(): Promise<void> {
   const environment = readAggregator();
@@ -15,19 +13,7 @@ async function main(): Promise<void> {
   const { redisUrl, databaseUrl, redisPrefix, shards } = environment;
   log.info({ redis: redactUrl(redisUrl), database: redactUrl(databaseUrl), redisPrefix, shards }, 'starting');
   const app = await startAggregatorApp(environment, log);
-
-  let ending = false;
-  const end = async (signal: string): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    log.info({ signal }, 'ending');
-    setTimeout(() => process.exit(1), END_MAX_MS).unref();
-    await app.close();
-    log.info('ended');
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void end('SIGTERM'));
-  process.on('SIGINT', () => void end('SIGINT'));
+  endOnSignals(log, () => app.close());
 
   const address = new URL(await app.http.listen({ host: environment.host, port: environment.port }));
   log.info({ port: Number(address.port) }, 'listening');

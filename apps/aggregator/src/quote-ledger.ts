@@ -3,6 +3,7 @@
  * It must hold no quotes, read no clock and do no I/O.
  */
 import type { Origin } from '@wickstream/shared/entry-codec';
+import type { IdSpan } from './id-span.ts';
 
 /** How long update ids are remembered, by the quotes' own time. Units: µs. */
 export const QUOTE_WINDOW_US = 10_000_000;
@@ -16,15 +17,7 @@ export const QUOTE_EPOCH_IDS_MIN = 1_000_000;
 const COMPACT_AT = 1_024;
 
 /** One symbol's update ids. `floorId` is the highest id that was forgotten; `order` holds the known ids as they came, from `head` on. Units: µs. */
-export type QuoteLedger = {
-  epoch: number;
-  firstId: number;
-  lastId: number;
-  firstTsUs: number;
-  lastTsUs: number;
-  newestTsUs: number;
-  stored: number;
-  duplicate: number;
+export type QuoteLedger = IdSpan & {
   floorId: number;
   readonly known: Map<number, number>;
   order: number[];

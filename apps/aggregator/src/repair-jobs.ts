@@ -4,23 +4,11 @@
  */
 import type { Logger } from '@wickstream/shared/log';
 import { Queue, Worker } from 'bullmq';
-import { Cluster, Redis } from 'ioredis';
+import { closeJobs, connectForJobs, LOCK_MS, SCHEDULE_EVERY_MS } from './job-queue.ts';
 import { type JobRuns, unkeptRuns } from './job-runs.ts';
 
 /** How often a sweep begins, at most. Units: ms. */
 export const SWEEP_EVERY_MS = 1_000;
-
-/** How often the schedule is made sure of: a Redis that lost its data has none. Units: ms. */
-export const SCHEDULE_EVERY_MS = 5_000;
-
-/** A sweep whose process died is given to another one after about this. Units: ms. */
-export const LOCK_MS = 10_000;
-
-/** How long an end waits for a sweep under way. Units: ms. */
-export const CLOSE_WAIT_MS = 2_000;
-
-/** A connection that was asked and says nothing for so long is half-open: BullMQ waits at most ten seconds for a job. Units: ms. */
-export const SILENT_MAX_MS = 12_000;
 
 /** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
 export const QUEUE_NAME = '{repair}';
@@ -69,24 +57,7 @@ export function startRepairJobs(
   return {
     close: async () => {
       clearInterval(timer);
-      const closed = worker.close().catch(onError);
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref())]);
-      await Promise.race([
-        Promise.all([worker.close(true), queue.close()]).catch(onError),
-        new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref()),
-      ]);
-      connection.disconnect();
+      await closeJobs({ worker, queue, connection }, onError);
     },
   };
-}
-
-const FOR_JOBS = { maxRetriesPerRequest: null, socketTimeout: SILENT_MAX_MS };
-
-/** Opens a connection for BullMQ, which demands that commands wait for the connection instead of failing. */
-export function connectForJobs(url: string): Redis | Cluster {
-  const parsed = new URL(url);
-  const isCluster = parsed.searchParams.get('cluster') === 'true';
-  parsed.searchParams.delete('cluster');
-  if (!isCluster) return new Redis(parsed.href, FOR_JOBS);
-  return new Cluster([parsed.href], { redisOptions: FOR_JOBS });
 }

@@ -90,12 +90,14 @@ export function createRepairReads(url: string, venue: string): RepairReads {
 
 type Row = Record<string, string | null>;
 
+function placeOf(row: Row): Pick<RepairGap, 'symbol' | 'shard' | 'clockUs'> {
+  return { symbol: row.symbol as string, shard: Number(row.shard), clockUs: Number(row.clock) };
+}
+
 function gapOf(row: Row): Omit<RepairGap, 'asTrades'> {
   const timeOf = (text: string | null | undefined) => (text === null || text === undefined ? null : Number(text));
   return {
-    symbol: row.symbol as string,
-    shard: Number(row.shard),
-    clockUs: Number(row.clock),
+    ...placeOf(row),
     fromId: Number(row.from_id),
     toId: Number(row.to_id),
     fromTsUs: timeOf(row.from_ts),
@@ -105,9 +107,7 @@ function gapOf(row: Row): Omit<RepairGap, 'asTrades'> {
 
 function newcomerOf(row: Row): Newcomer {
   return {
-    symbol: row.symbol as string,
-    shard: Number(row.shard),
-    clockUs: Number(row.clock),
+    ...placeOf(row),
     firstId: Number(row.first_id),
     firstTsUs: Number(row.first_ts),
     unobservedToUs: Number(row.unobserved_to),

@@ -4,7 +4,7 @@
  */
 import type { Bar, Source } from '@wickstream/shared/bar';
 import type { ChannelKind, TickerWindow } from '@wickstream/shared/tick';
-import type { GapState } from './gap-list.ts';
+import type { LedgerGap } from './gap-list.ts';
 
 /** Names a symbol. */
 export type SymbolName = { readonly venue: string; readonly symbol: string };
@@ -23,15 +23,7 @@ export type TakenLedger = SymbolName & {
 };
 
 /** A row of the gaps. Units: µs; times null when unknown. */
-export type TakenGap = SymbolName & {
-  readonly epoch: number;
-  readonly fromId: number;
-  readonly toId: number;
-  readonly fromTsUs: number | null;
-  readonly toTsUs: number | null;
-  readonly state: GapState;
-  readonly openedAtUs: number;
-};
+export type TakenGap = SymbolName & LedgerGap & { readonly epoch: number };
 
 /** A time at which a channel was not listened to. Units: µs; null is -infinity, infinity. */
 export type TakenUnobserved = SymbolName & {

@@ -4,17 +4,14 @@
  */
 import type { Logger } from '@wickstream/shared/log';
 import { Queue, Worker } from 'bullmq';
+import { closeJobs, connectForJobs, LOCK_MS, SCHEDULE_EVERY_MS } from './job-queue.ts';
 import type { JobRuns } from './job-runs.ts';
-import { connectForJobs, LOCK_MS, SCHEDULE_EVERY_MS } from './repair-jobs.ts';
 
 /** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
 export const UPKEEP_QUEUE = '{upkeep}';
 
 /** How often chunks are looked at. Units: ms. */
 export const COMPRESS_EVERY_MS = 3_600_000;
-
-/** How long an end waits for work under way. Units: ms. */
-export const CLOSE_WAIT_MS = 2_000;
 
 /** A job that fails is tried so often, a minute apart at first, then longer. */
 export const ATTEMPTS_MAX = 5;
@@ -89,11 +86,7 @@ export function startUpkeepJobs(options: UpkeepOptions): UpkeepJobs {
   return {
     close: async () => {
       clearInterval(timer);
-      const waitMs = new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref());
-      await Promise.race([worker.close().catch(onError), waitMs]);
-      const ended = Promise.all([worker.close(true), queue.close()]).catch(onError);
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref())]);
-      connection.disconnect();
+      await closeJobs({ worker, queue, connection }, onError);
     },
   };
 }

@@ -4,13 +4,12 @@
  */
 import { EnvironmentError, readApi } from '@wickstream/shared/environment';
 import { createLogger } from '@wickstream/shared/log';
+import { endOnSignals } from '@wickstream/shared/process-end';
 import { RedisRefusedError } from '@wickstream/shared/redis-refusal';
 import { SchemaError } from '@wickstream/sql/engine';
 import { DatabaseRefusedError } from '@wickstream/sql/refusal';
 import { startApiService } from './service.ts';
 import { checkDatabase, checkRedis } from './start-check.ts';
-
-const END_DEADLINE_MS = 8_000;
 
 async function main(): Promise<void> {
   const environment = readApi();
@@ -19,15 +18,7 @@ async function main(): Promise<void> {
   await checkRedis(environment.redisUrl, environment.redisPrefix);
   const service = await startApiService(environment, log);
   log.info({ port: service.port, host: environment.host }, 'listening');
-  let ending = false;
-  const end = (signal: string): void => {
-    if (ending) return;
-    ending = true;
-    log.info({ signal }, 'ending');
-    setTimeout(() => process.exit(1), END_DEADLINE_MS).unref();
-    void service.close().then(() => process.exit(0));
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, end);
+  endOnSignals(log, () => service.close());
 }
 
 main().catch((error: unknown) => {

@@ -4,6 +4,7 @@
  */
 import { EnvironmentError, type ExchangeEnvironment, readExchange } from '@wickstream/shared/environment';
 import { createLogger } from '@wickstream/shared/log';
+import { endOnSignals } from '@wickstream/shared/process-end';
 import { type ExchangeOptions, startExchange } from './app.ts';
 import { RecordingError } from './recording-files.ts';
 
@@ -32,12 +33,7 @@ async function main(): Promise<void> {
   const log = createLogger('exchange', env.logLevel);
   const exchange = await startExchange(optionsOf(env));
   log.info({ port: exchange.port, mode: env.mode }, 'listening');
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      log.info({ signal }, 'stopping');
-      void exchange.close().then(() => process.exit(0));
-    });
-  }
+  endOnSignals(log, () => exchange.close());
 }
 
 try {

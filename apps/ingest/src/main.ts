@@ -4,11 +4,9 @@
  */
 import { readIngest } from '@wickstream/shared/environment';
 import { createLogger, redactUrl } from '@wickstream/shared/log';
+import { endOnSignals } from '@wickstream/shared/process-end';
 import { createIngestApp } from './app.ts';
 import { isSymbol } from './venue.ts';
-
-/** Longest time that an end may take before the process is ended hard. Units: ms. */
-const END_MAX_MS = 9000;
 
 async function main(): Promise<void> {
   const environment = readIngest();
@@ -22,19 +20,7 @@ async function main(): Promise<void> {
   if (unusable !== undefined)
     throw new Error(`SYMBOLS holds "${unusable}", which is no symbol; name them as the venue does, such as BTCUSDT`);
   const app = createIngestApp(environment, log, fail);
-
-  let ending = false;
-  const end = async (signal: string): Promise<void> => {
-    if (ending) return;
-    ending = true;
-    log.info({ signal }, 'ending');
-    setTimeout(() => process.exit(1), END_MAX_MS).unref();
-    await app.close();
-    log.info('ended');
-    process.exit(0);
-  };
-  process.on('SIGTERM', () => void end('SIGTERM'));
-  process.on('SIGINT', () => void end('SIGINT'));
+  endOnSignals(log, () => app.close());
 
   const address = new URL(await app.http.listen({ host: environment.host, port: environment.port }));
   await app.start();

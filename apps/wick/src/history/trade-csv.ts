@@ -5,17 +5,10 @@
  * Source: https://github.com/binance/binance-public-data
  */
 import { canonicalDecimal } from '@wickstream/shared/decimal';
+import type { Trade } from '@wickstream/shared/tick';
 
 /** A trade of a file. Shape: an aggregate has its first and last trade id; `isNull` when price or quantity is zero. Units: µs. */
-export type TradeRow = {
-  readonly id: number;
-  readonly lastId: number;
-  readonly tsUs: number;
-  readonly price: string;
-  readonly quantity: string;
-  readonly buyerMaker: boolean;
-  readonly isNull: boolean;
-};
+export type TradeRow = Omit<Trade, 'kind' | 'symbol' | 'receivedAtUs'> & { readonly isNull: boolean };
 
 /** A line that is no trade; the message says why, without file and line. */
 export class TradeRowError extends Error {
