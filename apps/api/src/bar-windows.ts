@@ -3,7 +3,7 @@
  * It must not know knowledge of closing, storage or transport: bars and windows in, merged bars out.
  */
 import type { Bar } from '@wickstream/shared/bar';
-import { mergeBars } from '@wickstream/shared/candle';
+import { sumBars } from '@wickstream/shared/candle';
 import {
   firstWindowFrom,
   lastWindowAt,
@@ -12,8 +12,6 @@ import {
   type Window,
   type Windowing,
 } from '@wickstream/shared/interval';
-
-const NOTHING_KNOWN = { watermarkUs: 0, graceUs: 0, late: [], unknown: [] } as const;
 
 /** The index of the first bar at or after `bucketUs`. Order: `bars` by time. */
 export function lowerBound(bars: readonly Bar[], bucketUs: number): number {
@@ -130,13 +128,6 @@ function createMergeQueue() {
 }
 
 function mergePair(first: Bar, second: Bar): Bar {
-  const merged = mergeBars([first, second], { openUs: 0, closeUs: 0 }, NOTHING_KNOWN);
-  const { high, low, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume } = merged;
-  return {
-    ...first,
-    ...{ high, low, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume },
-    close: second.close,
-    closeTsUs: second.closeTsUs,
-    closeId: second.closeId,
-  };
+  const { close, closeTsUs, closeId } = second;
+  return { ...first, ...sumBars([first, second]), close, closeTsUs, closeId };
 }

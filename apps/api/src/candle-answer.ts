@@ -2,12 +2,21 @@
  * Answers a candle query from memory where the memory is whole, and from SQL before it, stitched into one list.
  * It must not decide what a candle is: candle-query.ts and `candles()` do, by the same rule.
  */
-import { MINUTE_US, type Source } from '@wickstream/shared/bar';
+import { type Bar, MINUTE_US, type Source } from '@wickstream/shared/bar';
 import type { Candle, Knowledge } from '@wickstream/shared/candle';
 import { lastWindowAt, type Windowing } from '@wickstream/shared/interval';
 import { ApiError } from './api-error.ts';
 import { lowerBound } from './bar-windows.ts';
-import { type CandleQuery, candlesOfBars, fillFlat, flatWindows, lastWindowOf, sinceFirstBar } from './candle-query.ts';
+import { type Basis, basisOf, holds, wholeFrom } from './candle-basis.ts';
+import {
+  answerFromBars,
+  type CandleQuery,
+  candlesOfBars,
+  fillFlat,
+  flatWindows,
+  lastWindowOf,
+  sinceFirstBar,
+} from './candle-query.ts';
 import type { LiveMemory } from './live-memory.ts';
 import type { SymbolMemory } from './live-symbol.ts';
 import type { CandleRange, Reads, SeriesName } from './reads.ts';
@@ -50,12 +59,17 @@ export function createCandleAnswers(memory: LiveMemory, reads: CandleReads) {
     if (version !== undefined) memory.noteShown(shard, version);
   };
 
-  const answer = async (one: SymbolMemory, source: Source, query: CandleQuery): Promise<CandleAnswer> => {
-    const name = { venue: one.venue, symbol: one.symbol, source };
+  const partsOf = (one: SymbolMemory, source: Source, query: CandleQuery): Parts => {
     const knowledge = one.knowledgeOf(source, memory.clockUs(one.shard), memory.graceUs);
+    const name = { venue: one.venue, symbol: one.symbol, source };
+    return { one, name, query, knowledge, wholeFromUs: wholeFrom(memory, one, source) };
+  };
+
+  const answer = async (one: SymbolMemory, source: Source, query: CandleQuery): Promise<CandleAnswer> => {
     const asOfUs = one.newestTsUs;
-    if (!Number.isFinite(knowledge.watermarkUs)) return { candles: [], asOfUs, fromMemory: true };
-    const parts = { one, name, query, knowledge, wholeFromUs: wholeFrom(memory, one, source) };
+    const parts = partsOf(one, source, query);
+    const atOnce = answerAtOnce(parts);
+    if (atOnce !== undefined) return { candles: atOnce, asOfUs, fromMemory: true };
     const found = query.fill === 'flat' ? await answerFlat(reads, parts) : await stitch(reads, parts, query);
     // The base that is being loaded may be from before this answer; the version is read after it, so it is no older.
     if (parts.wholeFromUs === Number.POSITIVE_INFINITY) await noteShown(one.shard);
@@ -66,13 +80,12 @@ export function createCandleAnswers(memory: LiveMemory, reads: CandleReads) {
     knownSymbol,
     answer,
     /** The answer of the memory alone, or undefined when the database has to be asked. */
-    answerAtOnce(one: SymbolMemory, source: Source, query: CandleQuery): Candle[] | undefined {
-      const knowledge = one.knowledgeOf(source, memory.clockUs(one.shard), memory.graceUs);
-      if (!Number.isFinite(knowledge.watermarkUs)) return [];
-      const wholeFromUs = wholeFrom(memory, one, source);
-      const candles = candlesOfBars(one.series[source].bars, query, knowledge, wholeFromUs);
-      return isWhole(candles, query, wholeFromUs) ? candles : undefined;
-    },
+    answerAtOnce: (one: SymbolMemory, source: Source, query: CandleQuery): Candle[] | undefined =>
+      answerAtOnce(partsOf(one, source, query)),
+    /** What an answer of the memory alone rests on now. */
+    basisOf: (one: SymbolMemory, source: Source): Basis => basisOf(memory, one, source),
+    /** Whether an answer with this basis would be the same now. */
+    holds: (basis: Basis): boolean => holds(memory, basis),
   };
 }
 
@@ -86,8 +99,26 @@ type Parts = {
 
 type Found = { candles: Candle[]; fromMemory: boolean };
 
-function wholeFrom(memory: LiveMemory, one: SymbolMemory, source: Source): number {
-  return memory.isTrusted(one.shard) ? one.series[source].fromUs : Number.POSITIVE_INFINITY;
+function answerAtOnce({ one, name, query, knowledge, wholeFromUs }: Parts): Candle[] | undefined {
+  if (!Number.isFinite(knowledge.watermarkUs)) return [];
+  const bars = one.series[name.source].bars;
+  if (query.fill === 'flat') return flatAtOnce(bars, query, knowledge, wholeFromUs);
+  const candles = candlesOfBars(bars, query, knowledge, wholeFromUs);
+  return isWhole(candles, query, wholeFromUs) ? candles : undefined;
+}
+
+// The first window needs the close before it: out of memory, or none when the memory holds everything there is.
+function flatAtOnce(
+  bars: readonly Bar[],
+  query: CandleQuery,
+  knowledge: Knowledge,
+  wholeFromUs: number,
+): Candle[] | undefined {
+  if (wholeFromUs === Number.NEGATIVE_INFINITY) return answerFromBars(bars, query, knowledge);
+  const [first] = flatWindows(query, lastWindowOf(query, knowledge.watermarkUs, knowledge.graceUs));
+  const isInMemory =
+    first !== undefined && first.openUs >= wholeFromUs && (bars[0]?.bucketUs ?? first.openUs) < first.openUs;
+  return isInMemory ? answerFromBars(bars, query, knowledge) : undefined;
 }
 
 function isWhole(candles: readonly Candle[], query: CandleQuery, wholeFromUs: number): boolean {

@@ -31,6 +31,7 @@ export function createLiveSeries() {
   const versions: Version[] = [];
   let fromUs = Number.POSITIVE_INFINITY;
   let bytes = 0;
+  let changes = 0;
   const put = (bar: Bar, version: Version): boolean => {
     const index = lowerBound(bars, bar.bucketUs);
     const known = bars[index];
@@ -38,12 +39,14 @@ export function createLiveSeries() {
       bars.splice(index, 0, bar);
       versions.splice(index, 0, version);
       bytes += estimateBarBytes(bar);
+      changes++;
       return true;
     }
     if (!isNewer(version, versions[index] as Version)) return false;
     bytes += estimateBarBytes(bar) - estimateBarBytes(known);
     bars[index] = bar;
     versions[index] = version;
+    changes++;
     return true;
   };
   const cutBefore = (timeUs: number): void => {
@@ -51,6 +54,7 @@ export function createLiveSeries() {
     if (count === 0) return;
     for (const bar of bars.splice(0, count)) bytes -= estimateBarBytes(bar);
     versions.splice(0, count);
+    changes++;
     fromUs = Math.max(fromUs, timeUs);
   };
   return {
@@ -60,6 +64,10 @@ export function createLiveSeries() {
     },
     get bytes() {
       return bytes;
+    },
+    /** How often the bars changed; `fromUs` may change without. */
+    get changes() {
+      return changes;
     },
     /** Takes a bar when its version is the highest seen; answers whether it changed anything. Limits: a bar before `fromUs` is left to SQL. */
     put(bar: Bar, version: Version): boolean {

@@ -25,16 +25,19 @@ export function createSymbolMemory(venue: string, symbol: string, shard: number)
     Map<number, Versioned<readonly LateCount[]>>
   >;
   let newestTsUs = Number.NEGATIVE_INFINITY;
+  let learnt = 0;
   const put = <T>(part: Versioned<T>, value: T, version: Version): boolean => {
     if (!isNewer(version, part.version)) return false;
     part.value = value;
     part.version = version;
+    learnt++;
     return true;
   };
   const putLate = (source: Source, bucketUs: number, counts: readonly LateCount[], version: Version): boolean => {
     const known = late[source].get(bucketUs);
     if (known !== undefined) return put(known, counts, version);
     late[source].set(bucketUs, { value: counts, version });
+    learnt++;
     return true;
   };
   const unknownOf = (source: Source): UnknownTime[] => {
@@ -52,6 +55,8 @@ export function createSymbolMemory(venue: string, symbol: string, shard: number)
     get newestTsUs() {
       return newestTsUs;
     },
+    /** How often bars of a source, gaps, unobserved times or late counts changed; with the clock, all that its candles rest on. */
+    changesOf: (source: Source): number => series[source].changes + learnt,
     /** Times of a source at which we did not listen, and of a trade source its open gaps. */
     unknownOf,
     /** What candles of a source need beside bars. */
@@ -84,7 +89,7 @@ export function createSymbolMemory(venue: string, symbol: string, shard: number)
     cutBefore(source: Source, timeUs: number): void {
       series[source].cutBefore(timeUs);
       for (const bucketUs of late[source].keys()) {
-        if (bucketUs < series[source].fromUs) late[source].delete(bucketUs);
+        if (bucketUs < series[source].fromUs && late[source].delete(bucketUs)) learnt++;
       }
     },
   };

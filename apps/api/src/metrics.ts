@@ -69,9 +69,10 @@ export function createMetrics({ memory, streamClients, nowUs }: MetricSources) {
     countSlowClient: (): void => slowClients.inc(),
     /** Measures the requests of an app and serves `/metrics`. */
     attach(app: FastifyInstance): void {
-      app.addHook('onResponse', async (request, reply) => {
+      app.addHook('onResponse', (request, reply, done) => {
         const route = request.routeOptions.url ?? 'unknown';
         requestSeconds.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+        done();
       });
       const schema = { tags: ['status'], summary: 'Prometheus metrics', produces: ['text/plain'] };
       app.get('/metrics', { schema }, async (_request, reply) => {

@@ -9,6 +9,9 @@ export const CLIENTS_MAX = 20_000;
 /** The bucket holds what comes in so long. Units: s. */
 export const BURST_S = 10;
 
+// A client that calls all the time is moved to the end of the list this often at most. Units: ms.
+const MOVE_MS = 1_000;
+
 /** A wrong key costs as much as so many calls. */
 export const WRONG_KEY_COST = 20;
 
@@ -19,15 +22,17 @@ export type RateLimit = ReturnType<typeof createRateLimit>;
 export function createRateLimit(perMinute: number, nowMs: () => number) {
   const perMs = perMinute / 60_000;
   const burst = Math.max(1, perMs * 1000 * BURST_S);
-  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  const buckets = new Map<string, { tokens: number; atMs: number; movedAtMs: number }>();
 
   const bucketOf = (client: string) => {
     const now = nowMs();
     const known = buckets.get(client);
-    const bucket = known ?? { tokens: burst, atMs: now };
+    const bucket = known ?? { tokens: burst, atMs: now, movedAtMs: Number.NEGATIVE_INFINITY };
     bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.atMs) * perMs);
     bucket.atMs = now;
-    // The last one asked stands last, so the first is the one that was away longest.
+    if (now - bucket.movedAtMs < MOVE_MS) return bucket;
+    // The last one asked stands last, so the first is the one that was away longest, but for a second.
+    bucket.movedAtMs = now;
     buckets.delete(client);
     buckets.set(client, bucket);
     if (buckets.size > CLIENTS_MAX) buckets.delete(buckets.keys().next().value as string);

@@ -22,19 +22,28 @@ const ALWAYS = {
 
 /** Adds the headers and the answers to preflights. Shape: an origin that is not listed gets no permission, which its browser obeys. */
 export function addSecurityHeaders(app: FastifyInstance, origins: Pick<OriginCheck, 'isListed'>): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(ALWAYS);
-    const { origin } = request.headers;
-    if (origin === undefined) return;
+    const { origin } = request.raw.headers;
+    if (origin === undefined) {
+      done();
+      return;
+    }
     reply.header('vary', 'origin');
-    if (!origins.isListed(origin)) return;
+    if (!origins.isListed(origin)) {
+      done();
+      return;
+    }
     reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': 'retry-after' });
-    if (request.method !== 'OPTIONS') return;
+    if (request.method !== 'OPTIONS') {
+      done();
+      return;
+    }
     reply.headers({
       'access-control-allow-methods': 'GET, POST',
       'access-control-allow-headers': 'authorization, content-type, x-mbx-time-unit',
       'access-control-max-age': 600,
     });
-    return reply.status(204).send();
+    void reply.status(204).send();
   });
 }

@@ -67,6 +67,21 @@ describe.each(await engines())('HTTP on $name', (engine: Engine) => {
     expect(mid.candles).toEqual([]);
   });
 
+  test('candles: an answer that was given before is never older than the last commit', async () => {
+    const path = '/v1/candles?symbol=XRPUSDT&interval=5m&hop=1m&limit=3';
+    for (let i = 0; i < 5; i++) {
+      const last = other.tape.at(-1) as (typeof other.tape)[number];
+      const price = `${7_000 + i}`;
+      const commit = await other.commit([{ ...last, id: last.id + 1, tsUs: last.tsUs + 1, price }], other.clockUs());
+      const { service } = api;
+      await api.until('the commit', () => service.memory.version(other.shard).batch >= commit.batch);
+      for (let again = 0; again < 2; again++) {
+        const { candles } = (await api.get(path)).body as { candles: { close: string }[] };
+        expect(candles.at(-1)?.close).toBe(price);
+      }
+    }
+  });
+
   test('trades: pages by cursor hold every trade once, oldest first; without from the newest', async () => {
     const seen: number[] = [];
     let path = `/v1/trades?symbol=BTCUSDT&limit=7&from=${START_US / 1000}`;

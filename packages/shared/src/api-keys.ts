@@ -2,7 +2,7 @@
  * API keys: what an entry of API_KEYS says, and whether a given key is one of them and may do what it asks.
  * It must never keep, log or answer a key itself; digests of one length are compared, in a time that tells nothing.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EnvironmentError } from './environment.ts';
 
 /** What a key allows: `read` asks, `control` also starts, stops and changes. */
@@ -89,5 +89,5 @@ export function makeKey(id: string, scope: Scope): { readonly secret: string; re
 
 // A key is random, so one round of SHA-256 is as good as a slow hash.
 function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }

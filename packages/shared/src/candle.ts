@@ -39,11 +39,16 @@ export type Knowledge = {
   readonly unknown: readonly UnknownTime[];
 };
 
-/** Merges the bars of one window into its candle. Order: `bars` by time, all inside the window, at least one. */
-export function mergeBars(bars: readonly Bar[], window: Window, knowledge: Knowledge): Candle {
+/** The numbers of several bars that do not depend on which came first. */
+export type BarSums = Pick<
+  Bar,
+  'high' | 'low' | 'volume' | 'quoteVolume' | 'trades' | 'takerBuyVolume' | 'takerBuyQuoteVolume'
+>;
+
+/** Sums and extremes of bars. Errors: RangeError for none. */
+export function sumBars(bars: readonly Bar[]): BarSums {
   const first = bars[0];
-  const last = bars.at(-1);
-  if (first === undefined || last === undefined) throw new RangeError('a candle needs at least one bar');
+  if (first === undefined) throw new RangeError('a candle needs at least one bar');
   let { high, low, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume } = first;
   for (let i = 1; i < bars.length; i++) {
     const bar = bars[i] as Bar;
@@ -55,6 +60,13 @@ export function mergeBars(bars: readonly Bar[], window: Window, knowledge: Knowl
     takerBuyVolume = addDecimals(takerBuyVolume, bar.takerBuyVolume);
     takerBuyQuoteVolume = addDecimals(takerBuyQuoteVolume, bar.takerBuyQuoteVolume);
   }
+  return { high, low, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume };
+}
+
+/** Merges the bars of one window into its candle. Order: `bars` by time, all inside the window, at least one. */
+export function mergeBars(bars: readonly Bar[], window: Window, knowledge: Knowledge): Candle {
+  const { high, low, volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume } = sumBars(bars);
+  const [first, last] = [bars[0] as Bar, bars.at(-1) as Bar];
   const prices = { open: first.open, high, low, close: last.close };
   const volumes = { volume, quoteVolume, trades, takerBuyVolume, takerBuyQuoteVolume };
   return { ...times(window), ...prices, ...volumes, vwap: vwap(quoteVolume, volume), ...stateOf(window, knowledge) };
