@@ -80,7 +80,7 @@ export function readIngest(env: Variables = process.env): IngestEnvironment {
     symbols: list(env, 'SYMBOLS', 'BTCUSDT,ETHUSDT,SOLUSDT').map((symbol) => symbol.toUpperCase()),
     channels: list(env, 'CHANNELS', 'trade,bookTicker,ticker_1h,ticker_1d').map(channelOf),
     wsUrl: text(env, 'BINANCE_WS_URL', 'wss://data-stream.binance.vision'),
-    restUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
+    restUrl: readRestUrl(env),
     apiKeys: list(env, 'API_KEYS', ''),
     producer: text(env, 'INGEST_NAME', hostname()).replace(/[^\w.-]/g, '-'),
     connectionAgeMaxMs: integer(env, 'CONNECTION_AGE_MAX_S', 82_800, 1, 86_400) * 1000,
@@ -125,7 +125,7 @@ export function readAggregator(env: Variables = process.env): AggregatorEnvironm
     port: port(env, 'AGGREGATOR_PORT', 8082),
     redisUrl: readRedisUrl(env),
     databaseUrl: readDatabaseUrl(env),
-    restUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
+    restUrl: readRestUrl(env),
     backfillHours: integer(env, 'BACKFILL_HOURS', 1, 0, 48),
     retention: readRetention(env),
     reportAtMinutes: minutesOf('REPORT_AT', text(env, 'REPORT_AT', '07:00')),
@@ -158,7 +158,7 @@ export function readApi(env: Variables = process.env): ApiEnvironment {
     databaseUrl: readDatabaseUrl(env),
     ingestUrl: text(env, 'INGEST_URL', 'http://127.0.0.1:8081'),
     aggregatorUrl: text(env, 'AGGREGATOR_URL', 'http://127.0.0.1:8082'),
-    exchangeUrl: text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision'),
+    exchangeUrl: readRestUrl(env),
     apiKeys: list(env, 'API_KEYS', ''),
     readsNeedKey: text(env, 'API_READS', 'open') === 'key',
     allowedOrigins: list(env, 'ALLOWED_ORIGINS', ''),
@@ -205,6 +205,10 @@ export function readExchange(env: Variables = process.env): ExchangeEnvironment 
     clockScale: decimal('EXCHANGE_CLOCK_SCALE', text(env, 'EXCHANGE_CLOCK_SCALE', '1')),
     clockOffsetMs: offset('EXCHANGE_CLOCK_OFFSET_S', text(env, 'EXCHANGE_CLOCK_OFFSET_S', '0')) * 1000,
   };
+}
+
+function readRestUrl(env: Variables): string {
+  return text(env, 'BINANCE_REST_URL', 'https://data-api.binance.vision');
 }
 
 function optional(env: Variables, name: string): string | undefined {
