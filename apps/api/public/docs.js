@@ -2,6 +2,8 @@
  * The page of the API: draws /openapi.json, call by call.
  * It must hold no knowledge of the calls of its own.
  */
+import { keptKey, wantsKey } from './page-access.js';
+
 const make = (name, children = []) => {
   const made = document.createElement(name);
   made.append(...children);
@@ -40,8 +42,21 @@ function sectionOf(path, method, operation) {
   return make('section', [title, ...about, ...parametersOf(operation), ...answersOf(operation)]);
 }
 
-const openapi = await (await fetch('/openapi.json')).json();
-const sections = Object.entries(openapi.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => sectionOf(path, method, operation)),
-);
-document.getElementById('docs').replaceChildren(make('p', [openapi.info.description]), ...sections);
+function show(openapi) {
+  const sections = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => sectionOf(path, method, operation)),
+  );
+  document.getElementById('docs').replaceChildren(make('p', [openapi.info.description]), ...sections);
+}
+
+const key = keptKey();
+const answer = await fetch('/openapi.json', key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
+if (answer.ok) show(await answer.json());
+else {
+  const mend = wantsKey(answer)
+    ? 'Reading from here needs a key; give it on the page first: '
+    : `HTTP ${answer.status}; `;
+  const home = make('a', ['the page']);
+  home.href = '/';
+  document.getElementById('docs').replaceChildren(make('p', [mend, home]));
+}

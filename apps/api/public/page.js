@@ -3,6 +3,7 @@
  * It must load nothing from elsewhere, and never show a simulated or replayed market without saying so.
  */
 import { createClient } from '/client/client.js';
+import { createKeyPrompt, keptKey, wantsKey } from './page-access.js';
 import { createCandleChart } from './page-chart.js';
 import { createChoices, INTERVALS } from './page-choices.js';
 import { createFeedControl } from './page-control.js';
@@ -16,7 +17,8 @@ const TRADES = 14;
 const WATCHED_MAX = 8;
 const REASONS = { silent: 'feed is silent', lost: 'feed is lost', not_listening: 'not listening' };
 
-const client = createClient({ retries: 0 });
+const client = createClient({ apiKey: keptKey(), retries: 0 });
+const keyPrompt = createKeyPrompt();
 const strip = createStatusStrip();
 const watched = new Map();
 let subscription;
@@ -39,7 +41,7 @@ const chart = createCandleChart(find('chart'), {
 const choices = createChoices(show);
 const theme = createTheme(() => chart.repaint());
 const control = createFeedControl(
-  (action, apiKey) => {
+  (action, apiKey = keptKey()) => {
     const caller = createClient({ apiKey, retries: 0 });
     return action === 'stop' ? caller.stopFeed() : caller.startFeed();
   },
@@ -107,6 +109,7 @@ function showLink({ state, reason, status }) {
     connecting: 'connecting',
     stale: status === undefined ? (REASONS[reason] ?? 'stale') : tradingText(status),
     lost: 'connection lost, trying again',
+    refused: 'a key is needed',
   }[state];
   if (find('link-text').textContent === text) return;
   const before = find('link').dataset.state;
@@ -207,6 +210,11 @@ createShortcuts([
   { shown: ['?'], keys: ['?'], text: 'this list', act: () => find('help').click() },
 ]);
 
+function showRefusal(error) {
+  if (wantsKey(error)) keyPrompt.ask(error);
+  if (!isKnown) showLink({ state: wantsKey(error) ? 'refused' : 'lost', reason: error.message });
+}
+
 // What fails is tried again by its own clock.
 function quietly(act) {
   act().catch(() => undefined);
@@ -225,7 +233,7 @@ addEventListener('online', client.hurry);
 document.addEventListener('visibilitychange', () => !document.hidden && client.hurry());
 clearPanels();
 repeat(refreshSymbols, 5000);
-repeat(() => refreshStatus().catch((error) => isKnown || showLink({ state: 'lost', reason: error.message })), 2000);
+repeat(() => refreshStatus().catch(showRefusal), 2000);
 repeat(async () => choices.chosen().symbol !== '' && refreshMarket(), 1000);
 repeat(async () => choices.chosen().symbol !== '' && refreshCoverage(), 3000);
 setInterval(legend, 1000);

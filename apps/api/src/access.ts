@@ -9,6 +9,7 @@ import { ApiError } from './api-error.ts';
 import { type AddressReader, addressGroup } from './client-address.ts';
 import type { OriginCheck } from './origin-check.ts';
 import { type RateLimit, WRONG_KEY_COST } from './rate-limit.ts';
+import { bearerOfOffer, KEY_PROTOCOL_MEND } from './socket-protocol.ts';
 
 /** What a route asks for: nothing (the page's files, health), reading, or control. */
 export type Need = 'nothing' | Scope;
@@ -44,7 +45,7 @@ export function createAccess(parts: AccessParts) {
   };
 
   // A wrong key is paid for by the address, so that guessing is slow whatever is guessed.
-  const refusalOf = (verdict: KeyVerdict, address: string): ApiError => {
+  const refusalOf = (verdict: KeyVerdict, address: string, isUpgrade: boolean): ApiError => {
     charge(addressGroup(address), WRONG_KEY_COST);
     if (verdict.state === 'revoked') {
       log.warn({ key: verdict.id, address }, 'a revoked key was used');
@@ -54,36 +55,41 @@ export function createAccess(parts: AccessParts) {
       log.warn({ address }, 'an unknown key was used');
       return new ApiError(403, 'forbidden', 'this key is not one of API_KEYS; use another');
     }
-    return new ApiError(401, 'unauthorized', 'a key is needed; send the header Authorization: Bearer <key>');
+    const mend = `send the header Authorization: Bearer <key>${isUpgrade ? `; ${KEY_PROTOCOL_MEND}` : ''}`;
+    return new ApiError(401, 'unauthorized', `a key is needed; ${mend}`);
   };
 
-  const checkKey = (verdict: KeyVerdict, need: Need, address: string): void => {
+  const checkKey = (verdict: KeyVerdict, need: Need, address: string, isUpgrade: boolean): void => {
     if (!keys.isOn) return;
     // A key that is sent is checked also where none is needed: whoever sends one wants to know that it is wrong.
-    if (verdict.state === 'revoked' || verdict.state === 'unknown') throw refusalOf(verdict, address);
+    if (verdict.state === 'revoked' || verdict.state === 'unknown') throw refusalOf(verdict, address, isUpgrade);
     const isOpen = need === 'nothing' || (need === 'read' && !parts.readsNeedKey);
     if (isOpen) return;
-    if (verdict.state !== 'good') throw refusalOf(verdict, address);
+    if (verdict.state !== 'good') throw refusalOf(verdict, address, isUpgrade);
     if (covers(verdict.scope, need)) return;
     throw new ApiError(403, 'forbidden', 'this key may read only; use one with the scope control');
   };
 
   return {
     addressOf,
-    /** Lets a request in, or throws. Shape: `need` is the route's; an upgrade or a change must come from a page of ours or no page. */
+    /**
+     * Lets a request in, or throws. Shape: `need` is the route's; an upgrade or a change must come from a page of ours or no page. The key is that of the
+     * header Authorization, and without one that of an upgrade's subprotocols.
+     */
     admit(request: IncomingMessage, need: Need): Caller {
       const address = addressOf(request);
-      const verdict = keys.judge(request.headers.authorization);
+      const { origin, host, upgrade, authorization } = request.headers;
+      const offer = upgrade === undefined ? undefined : request.headers['sec-websocket-protocol'];
+      const verdict = keys.judge(authorization ?? (keys.isOn ? bearerOfOffer(offer) : undefined));
       const keyId = keys.isOn && verdict.state === 'good' ? verdict.id : undefined;
       const client = keyId === undefined ? addressGroup(address) : `key ${keyId}`;
       charge(client);
-      const { origin, host, upgrade } = request.headers;
       const isReading = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
       if ((upgrade !== undefined || !isReading) && !origins.isAllowed(origin, host)) {
         throw new ApiError(403, 'forbidden', 'pages of other origins may not do this; add theirs to ALLOWED_ORIGINS');
       }
       if (keys.isOn) refuseKeyInUrl(request.url ?? '', keys);
-      checkKey(verdict, need, address);
+      checkKey(verdict, need, address, upgrade !== undefined);
       if (need === 'control') log.info({ key: keyId ?? 'none', address, call: pathOf(request.url) }, 'control');
       return { client, keyId };
     },

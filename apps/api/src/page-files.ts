@@ -28,9 +28,17 @@ const FILES = [
   ['/board.css', 'board.css', CSS],
   ['/docs.js', 'docs.js', SCRIPT],
   ['/icon.svg', 'icon.svg', 'image/svg+xml'],
-  ...['page', 'page-chart', 'page-choices', 'page-control', 'page-keys', 'page-panels', 'page-status', 'page-text'].map(
-    (name) => [`/${name}.js`, `${name}.js`, SCRIPT] as const,
-  ),
+  ...[
+    'page',
+    'page-access',
+    'page-chart',
+    'page-choices',
+    'page-control',
+    'page-keys',
+    'page-panels',
+    'page-status',
+    'page-text',
+  ].map((name) => [`/${name}.js`, `${name}.js`, SCRIPT] as const),
 ] as const;
 
 const CLIENT_FILES = ['client', 'candle-list', 'connection', 'follow', 'rest', 'stream', 'wick-error'];

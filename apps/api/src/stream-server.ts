@@ -10,6 +10,7 @@ import type { Access } from './access.ts';
 import { ApiError, apiErrorOf, bodyOf } from './api-error.ts';
 import { addressGroup } from './client-address.ts';
 import type { SessionSocket } from './session-outlet.ts';
+import { chooseProtocol } from './socket-protocol.ts';
 
 /** Most connections of one process; one more is refused with 503. */
 export const CONNECTIONS_MAX = 10_000;
@@ -58,6 +59,7 @@ export function createStreamServer({ http, route, access, perAddressMax, log }: 
     maxPayload: MESSAGE_BYTES_MAX,
     perMessageDeflate: false,
     clientTracking: false,
+    handleProtocols: chooseProtocol,
   });
   const sessions = new Map<WebSocket, Session>();
   const silent = new Set<WebSocket>();

@@ -4,9 +4,12 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createClient } from '@wickstream/client/client';
+import type { WickError } from '@wickstream/client/wick-error';
 import { type AppProcess, createDatabase, engines, startApp, startRedis } from '@wickstream/servers/fixture';
 import { makeKey } from '@wickstream/shared/api-keys';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { recordFault } from '../../../tests/faults/fault-report.ts';
 import { startTestApi, type TestApi, until } from './api-service.ts';
 import { SHARDS } from './test-feed.ts';
@@ -88,6 +91,71 @@ describe('row 33: keys', () => {
     expect([binance.status, JSON.parse(binance.text)]).toEqual([401, { code: -2015, msg: expect.any(String) }]);
   });
 
+  const offerOf = (secret: string) => `wick.key.${Buffer.from(secret).toString('base64url')}`;
+  const knock = (path: string, offers: readonly string[], headers: Record<string, string> = {}) =>
+    new Promise<{ status: number; protocol: string; text: string }>((resolve, reject) => {
+      const socket = new WebSocket(api.baseUrl.replace('http', 'ws') + path, [...offers], { headers });
+      socket.once('unexpected-response', async (_, response) => {
+        const text = (await response.toArray()).join('');
+        resolve({ status: response.statusCode ?? 0, protocol: '', text });
+        socket.terminate();
+      });
+      socket.once('open', () => {
+        resolve({ status: 101, protocol: socket.protocol, text: '' });
+        socket.terminate();
+      });
+      socket.on('error', (error) => reject(error));
+    });
+
+  test.each(['/v1/stream', '/ws', '/stream'])(
+    'row 33: a key among the subprotocols of %s is judged as in the header, and only wick.v1 is chosen',
+    async (path) => {
+      const good = offerOf(reader.secret);
+      for (const offers of [
+        ['wick.v1', good],
+        [good, 'wick.v1'],
+        ['else', good, 'wick.v1'],
+      ]) {
+        expect(await knock(path, offers)).toMatchObject({ status: 101, protocol: 'wick.v1' });
+      }
+      // The header is the first to ask.
+      expect(await knock(path, ['wick.v1', offerOf('wrong')], bearer(reader.secret))).toMatchObject({ status: 101 });
+      const refusals: readonly [readonly string[], number, string][] = [
+        [['wick.v1'], 401, 'offer the subprotocols wick.v1 and wick.key.'],
+        [['wick.v1', 'wick.key.'], 401, 'offer the subprotocols wick.v1 and wick.key.'],
+        [['wick.v1', `wick.key.${reader.secret}!`], 401, 'offer the subprotocols wick.v1 and wick.key.'],
+        [['wick.v1', offerOf('wick_wrong')], 403, 'use another'],
+        [['wick.v1', offerOf(gone.secret)], 403, 'was revoked'],
+        [[good], 401, 'offer both'],
+        [['wick.v1', good, offerOf(controller.secret)], 401, 'offer one'],
+      ];
+      for (const [offers, status, mend] of refusals) {
+        const answer = await knock(path, offers);
+        expect([offers, answer.status]).toEqual([offers, status]);
+        expect(answer.text).toContain(mend);
+        expect(answer.text).not.toContain(good.slice('wick.key.'.length));
+      }
+      recordFault({ row: 33, fault: 'a bad key among the subprotocols', injected: refusals.length });
+    },
+  );
+
+  test('row 33: the client gives its key with the stream as with the calls', async () => {
+    const errorWith = (apiKey?: string) =>
+      new Promise<WickError>((resolve) => {
+        const client = createClient({ url: api.baseUrl, apiKey, retries: 0 });
+        const onError = (error: WickError) => {
+          client.close();
+          resolve(error);
+        };
+        client.subscribe({ symbol: 'BTCUSDT', interval: '1m' }, { onChange: () => undefined, onError });
+      });
+    // Nothing is recorded here, so what comes from behind the door is that.
+    expect((await errorWith(reader.secret)).code).toBe('unknown_symbol');
+    expect((await errorWith('a-plain-key-of-old')).code).toBe('unknown_symbol');
+    expect((await errorWith('wick_wrong')).code).toBe('forbidden');
+    expect((await errorWith()).code).toBe('unauthorized');
+  });
+
   test('row 33: what needs no key is the page and the health; no key and no password stands in the log', async () => {
     for (const path of ['/', '/page.css', '/healthz'])
       expect([path, (await ask('GET', path)).status]).toEqual([path, 200]);
@@ -98,6 +166,7 @@ describe('row 33: keys', () => {
     expect(log).toContain('a revoked key was used');
     for (const secret of [reader.secret, controller.secret, gone.secret, 'a-plain-key-of-old', 'wick_wrong']) {
       expect(log).not.toContain(secret);
+      expect(log).not.toContain(offerOf(secret).slice('wick.key.'.length));
     }
     const [password] = /:([^:@/]+)@/.exec(engine.adminUrl)?.slice(1) ?? [];
     if (password !== undefined) expect(log).not.toContain(password);

@@ -123,13 +123,15 @@ function streamUrl(base: URL): string {
   return url.href;
 }
 
-// Node can send the key as a header with the upgrade; a page cannot, and none is needed from its own origin.
+// A page cannot set a header of an upgrade, but it can offer subprotocols; the api chooses the first and answers no key.
 function openSocket(url: string, apiKey: string | undefined): SocketLike {
-  const isNode = 'process' in globalThis;
-  const Socket = WebSocket as unknown as new (url: string, options?: object) => SocketLike;
-  return isNode && apiKey !== undefined
-    ? new Socket(url, { headers: { authorization: `Bearer ${apiKey}` } })
-    : new Socket(url);
+  const Socket = WebSocket as unknown as new (url: string, protocols: readonly string[]) => SocketLike;
+  return new Socket(url, apiKey === undefined ? [] : ['wick.v1', `wick.key.${base64Url(apiKey)}`]);
+}
+
+function base64Url(text: string): string {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(text));
+  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 // The call is answered with upgrade_required when nothing but the upgrade is missing.

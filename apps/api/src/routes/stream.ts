@@ -13,7 +13,7 @@ export function addStreamRoute(app: FastifyInstance): void {
     tags: ['candles'],
     summary: 'WebSocket: candles as they change',
     description:
-      'Messages: subscribe (id, channel "candles", symbol, interval, hop, source, limit, since), unsubscribe (id), ping. Answers: snapshot, then update with the changed candles; stale, fresh, error. `seq` grows with each update of a subscription; a subscription with `since` set to the last one seen resumes there.',
+      'Messages: subscribe (id, channel "candles", symbol, interval, hop, source, limit, since), unsubscribe (id), ping. Answers: snapshot, then update with the changed candles; stale, fresh, error. `seq` grows with each update of a subscription; a subscription with `since` set to the last one seen resumes there. Where reading needs a key, a page offers the subprotocols wick.v1 and wick.key.<the key in base64url>; wick.v1 is chosen.',
     response: { 101: { description: 'the WebSocket', type: 'null' }, 400: ErrorAnswer },
   };
   app.get(STREAM_PATH, { schema }, () => {
