@@ -53,6 +53,10 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('between the folders of the aggregator lead up the table of docs/ARCHITECTURE.md', () => {
+    expect(folderFaults('apps/aggregator/src/', '## The folders of the aggregator')).toEqual([]);
+  });
+
   it('make no cycle', () => {
     expect(cycles(sources)).toEqual([]);
   });
@@ -132,6 +136,23 @@ function crossings(): { from: string; to: string; file: string }[] {
       return target === undefined || from === to ? [] : [{ from, to, file: path }];
     }),
   );
+}
+
+function folderFaults(base: string, heading: string): string[] {
+  const page = readFileSync(join(root, 'docs/ARCHITECTURE.md'), 'utf8');
+  const [table = ''] = (page.split(heading)[1] ?? '').split('\n## ');
+  const order = [...table.matchAll(/^\| `([a-z]+)` \|/gm)].map((match) => match[1] ?? '');
+  const own = products.filter(({ path }) => path.startsWith(base));
+  const folderOf = (path: string): string =>
+    path.startsWith(base) ? (path.slice(base.length).split('/').at(-2) ?? '') : '';
+  const downward = own.flatMap(({ path, imports }) =>
+    imports
+      .map((specifier) => folderOf(resolveImport(path, specifier) ?? ''))
+      .filter((to) => folderOf(path) !== '' && order.indexOf(to) > order.indexOf(folderOf(path)))
+      .map((to) => `${path} imports ${to}`),
+  );
+  const unnamed = own.map(({ path }) => folderOf(path)).filter((name) => name !== '' && !order.includes(name));
+  return [...downward, ...unnamed.map((name) => `the table has no ${name}`)];
 }
 
 function cycles(files: readonly SourceFile[]): string[] {

@@ -3,9 +3,9 @@
  * It must ask Redis only in the background, so that a status never waits for it.
  */
 import { AGGREGATOR_GROUP, shardKeys } from '@wickstream/shared/names';
-import type { RedisClient } from './redis-client.ts';
-import type { ShardReport } from './shard-counters.ts';
-import { recordOf } from './stream-reader.ts';
+import type { ShardReport } from './shard/shard-counters.ts';
+import type { RedisClient } from './stream/redis-client.ts';
+import { recordOf } from './stream/stream-reader.ts';
 
 /** How often the streams are asked for what is unread. Units: ms. */
 export const BACKLOG_EVERY_MS = 1_000;

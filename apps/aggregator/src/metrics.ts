@@ -3,7 +3,7 @@
  * It must keep its labels bounded: channels, shards, and at most a stated number of symbols.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { SealedBatch } from './sealed-batch.ts';
+import type { SealedBatch } from './step/sealed-batch.ts';
 
 /** Most symbols that have a staleness of their own; the stalest are named. */
 export const STALENESS_SYMBOLS_MAX = 100;

@@ -1,10 +1,10 @@
 import { decodeEntry } from '@wickstream/shared/entry-codec';
 import { describe, expect, it } from 'vitest';
-import { type Newcomer, planWant, wantedFromUs } from '../src/backfill-plan.ts';
-import { createBatch } from '../src/batch.ts';
-import type { HistoryRow } from '../src/history-row.ts';
-import { createShardState } from '../src/shard-state.ts';
-import { step } from '../src/step.ts';
+import { type Newcomer, planWant, wantedFromUs } from '../src/repair/backfill-plan.ts';
+import { createBatch } from '../src/step/batch.ts';
+import { createShardState } from '../src/step/shard-state.ts';
+import { step } from '../src/step/step.ts';
+import type { HistoryRow } from '../src/venue/history-row.ts';
 import { controlOf, createProducer, START_US, tradeOf } from './producer.ts';
 
 const SECOND_US = 1_000_000;

@@ -8,12 +8,12 @@ import { createDatabase, type Engine, engines, type TestDatabase } from '@wickst
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWriter, MIDNIGHT_US, MINUTE_US, randomQuotes, randomTrades } from '../../../sql/test/batches.ts';
 import { recordFault } from '../../../tests/faults/fault-report.ts';
-import { makeDueReports } from '../src/daily-report.ts';
-import { createReportReads } from '../src/report-reads.ts';
-import { connect } from '../src/store.ts';
-import { compressTicks } from '../src/upkeep.ts';
-import { createVenueHistory } from '../src/venue-history.ts';
-import { createWeightBudget } from '../src/weight-budget.ts';
+import { makeDueReports } from '../src/jobs/daily-report.ts';
+import { createReportReads } from '../src/jobs/report-reads.ts';
+import { compressTicks } from '../src/jobs/upkeep.ts';
+import { connect } from '../src/store/store.ts';
+import { createVenueHistory } from '../src/venue/venue-history.ts';
+import { createWeightBudget } from '../src/venue/weight-budget.ts';
 
 const DAY_US = 1440 * MINUTE_US;
 const LAST_DAY = new Date(MIDNIGHT_US / 1000 + 2 * 86_400_000).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 import type { Gap, LiveSymbol } from '@wickstream/shared/live-codec';
 import { describe, expect, it } from 'vitest';
-import { createHeldKnowledge } from '../src/held-knowledge.ts';
-import { createOldBars } from '../src/old-bars.ts';
+import { createHeldKnowledge } from '../src/live/held-knowledge.ts';
+import { createOldBars } from '../src/live/old-bars.ts';
 import { START_US } from './producer.ts';
 
 function gapOf(fromId: number, fromTsUs: number, toTsUs: number): Gap {

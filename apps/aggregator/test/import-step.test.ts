@@ -4,10 +4,10 @@
  */
 import { type Control, decodeEntry, type EntryItem } from '@wickstream/shared/entry-codec';
 import { describe, expect, it } from 'vitest';
-import { createBatch } from '../src/batch.ts';
-import { type SealedBatch, sealBatch } from '../src/sealed-batch.ts';
-import { createShardState } from '../src/shard-state.ts';
-import { step } from '../src/step.ts';
+import { createBatch } from '../src/step/batch.ts';
+import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
+import { createShardState } from '../src/step/shard-state.ts';
+import { step } from '../src/step/step.ts';
 import { controlOf, createProducer, START_US, tradeOf } from './producer.ts';
 
 const SECOND_US = 1_000_000;

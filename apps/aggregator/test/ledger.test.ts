@@ -10,7 +10,7 @@ import {
   opensEpoch,
   settleGaps,
   type TradeLedger,
-} from '../src/ledger.ts';
+} from '../src/ledger/ledger.ts';
 import { createRandom } from './producer.ts';
 
 const AT_US = 5_000_000;

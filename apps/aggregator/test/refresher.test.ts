@@ -7,7 +7,7 @@ import { createDatabase, engines } from '@wickstream/servers/fixture';
 import { readRetention } from '@wickstream/shared/environment';
 import { createLogger } from '@wickstream/shared/log';
 import { describe, expect, it } from 'vitest';
-import { startRefresher } from '../src/refresher.ts';
+import { startRefresher } from '../src/jobs/refresher.ts';
 
 const DAY_US = 86_400_000_000;
 const START_US = Date.UTC(2026, 10, 2, 12) * 1000;

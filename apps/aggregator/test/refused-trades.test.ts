@@ -5,10 +5,10 @@
 import { decodeEntry } from '@wickstream/shared/entry-codec';
 import type { Quarantined } from '@wickstream/shared/tick';
 import { expect, it } from 'vitest';
-import { createBatch } from '../src/batch.ts';
-import { type SealedBatch, sealBatch } from '../src/sealed-batch.ts';
-import { createShardState } from '../src/shard-state.ts';
-import { step } from '../src/step.ts';
+import { createBatch } from '../src/step/batch.ts';
+import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
+import { createShardState } from '../src/step/shard-state.ts';
+import { step } from '../src/step/step.ts';
 import { createProducer, type EntryText, START_US, tradeOf } from './producer.ts';
 
 function createShard(keptUs?: number) {

@@ -3,7 +3,7 @@ import { startRedis, type TestRedis } from '@wickstream/servers/fixture';
 import { createLogger } from '@wickstream/shared/log';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RepairJobs, startRepairJobs } from '../src/repair-jobs.ts';
+import { type RepairJobs, startRepairJobs } from '../src/repair/repair-jobs.ts';
 import { until } from './rig.ts';
 
 const log = createLogger('test', 'silent');

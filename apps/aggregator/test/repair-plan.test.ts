@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { HistoryRow } from '../src/history-row.ts';
-import { readAggregateRow, readTradeRow } from '../src/history-row.ts';
-import { createRepairMemory, LOOK_AGAIN_MS } from '../src/repair-memory.ts';
-import { judgePage } from '../src/repair-page.ts';
-import { LOOK_BACK_IDS, planRepair, type RepairGap } from '../src/repair-plan.ts';
-import { createWeightBudget } from '../src/weight-budget.ts';
+import { createRepairMemory, LOOK_AGAIN_MS } from '../src/repair/repair-memory.ts';
+import { judgePage } from '../src/repair/repair-page.ts';
+import { LOOK_BACK_IDS, planRepair, type RepairGap } from '../src/repair/repair-plan.ts';
+import type { HistoryRow } from '../src/venue/history-row.ts';
+import { readAggregateRow, readTradeRow } from '../src/venue/history-row.ts';
+import { createWeightBudget } from '../src/venue/weight-budget.ts';
 import { START_US, tradeOf } from './producer.ts';
 
 const MINUTE_US = 60_000_000;

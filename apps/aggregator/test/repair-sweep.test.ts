@@ -4,12 +4,12 @@ import type { EntryItem } from '@wickstream/shared/entry-codec';
 import { createLogger } from '@wickstream/shared/log';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRepairMemory } from '../src/repair-memory.ts';
-import { createRepairMetrics } from '../src/repair-metrics.ts';
-import type { RepairGap } from '../src/repair-plan.ts';
-import { createRepairSweep } from '../src/repair-sweep.ts';
-import { createVenueHistory } from '../src/venue-history.ts';
-import { createWeightBudget } from '../src/weight-budget.ts';
+import { createRepairMemory } from '../src/repair/repair-memory.ts';
+import { createRepairMetrics } from '../src/repair/repair-metrics.ts';
+import type { RepairGap } from '../src/repair/repair-plan.ts';
+import { createRepairSweep } from '../src/repair/repair-sweep.ts';
+import { createVenueHistory } from '../src/venue/venue-history.ts';
+import { createWeightBudget } from '../src/venue/weight-budget.ts';
 import { START_US } from './producer.ts';
 
 type Answer = { status?: number; headers?: Record<string, string>; body: unknown };

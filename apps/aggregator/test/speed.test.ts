@@ -1,9 +1,9 @@
 import { decodeEntry } from '@wickstream/shared/entry-codec';
 import { expect, it } from 'vitest';
-import { createBatch } from '../src/batch.ts';
-import { sealBatch } from '../src/sealed-batch.ts';
-import { createShardState } from '../src/shard-state.ts';
-import { step } from '../src/step.ts';
+import { createBatch } from '../src/step/batch.ts';
+import { sealBatch } from '../src/step/sealed-batch.ts';
+import { createShardState } from '../src/step/shard-state.ts';
+import { step } from '../src/step/step.ts';
 import { createProducer, createTape } from './producer.ts';
 
 const TICKS = 60_000;

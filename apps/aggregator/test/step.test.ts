@@ -1,9 +1,9 @@
 import { decodeEntry, type EntryItem } from '@wickstream/shared/entry-codec';
 import { describe, expect, it } from 'vitest';
-import { createBatch } from '../src/batch.ts';
-import { type SealedBatch, sealBatch } from '../src/sealed-batch.ts';
-import { createShardState, type ShardState } from '../src/shard-state.ts';
-import { step } from '../src/step.ts';
+import { createBatch } from '../src/step/batch.ts';
+import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
+import { createShardState, type ShardState } from '../src/step/shard-state.ts';
+import { step } from '../src/step/step.ts';
 import { controlOf, createProducer, type EntryText, quoteOf, START_US, tickerOf, tradeOf } from './producer.ts';
 
 const SECOND_US = 1_000_000;

@@ -1,8 +1,8 @@
 import { startRedis, type TestRedis } from '@wickstream/servers/fixture';
 import { ENTRY_FIELDS } from '@wickstream/shared/names';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRedisClient, type RedisClient, whenReady } from '../src/redis-client.ts';
-import { createStreamTrimmer, KEPT_LENGTH_MAX } from '../src/stream-trimmer.ts';
+import { createRedisClient, type RedisClient, whenReady } from '../src/stream/redis-client.ts';
+import { createStreamTrimmer, KEPT_LENGTH_MAX } from '../src/stream/stream-trimmer.ts';
 
 const KEY = 'ticks:{0}';
 const AFTER_MS = 60_000;

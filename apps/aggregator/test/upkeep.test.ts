@@ -8,10 +8,10 @@ import { createLogger } from '@wickstream/shared/log';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { newestDueDay } from '../src/daily-report.ts';
-import { createJobRuns } from '../src/job-runs.ts';
-import { checkKlines } from '../src/kline-check.ts';
-import { startUpkeepJobs, UPKEEP_QUEUE } from '../src/upkeep-jobs.ts';
+import { newestDueDay } from '../src/jobs/daily-report.ts';
+import { createJobRuns } from '../src/jobs/job-runs.ts';
+import { checkKlines } from '../src/jobs/kline-check.ts';
+import { startUpkeepJobs, UPKEEP_QUEUE } from '../src/jobs/upkeep-jobs.ts';
 import { until } from './rig.ts';
 
 const log = createLogger('test', 'silent');

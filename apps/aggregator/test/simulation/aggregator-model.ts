@@ -5,12 +5,12 @@
 
 import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored, nameOf } from '@wickstream/shared/anchor';
 import type { Bar } from '@wickstream/shared/bar';
-import { type Batch, barKey, createBatch } from '../../src/batch.ts';
-import { type SealedBatch, sealBatch } from '../../src/sealed-batch.ts';
-import { type ShardState, shardStateOf } from '../../src/shard-state.ts';
-import { step } from '../../src/step.ts';
-import { READ_ENTRIES_MAX } from '../../src/stream-reader.ts';
-import type { TakenShard } from '../../src/taken-shard.ts';
+import { type Batch, barKey, createBatch } from '../../src/step/batch.ts';
+import { type SealedBatch, sealBatch } from '../../src/step/sealed-batch.ts';
+import { type ShardState, shardStateOf } from '../../src/step/shard-state.ts';
+import { step } from '../../src/step/step.ts';
+import type { TakenShard } from '../../src/step/taken-shard.ts';
+import { READ_ENTRIES_MAX } from '../../src/stream/stream-reader.ts';
 import type { Call, DatabaseModel } from './database-model.ts';
 import type { LiveReaderModel } from './live-reader-model.ts';
 import { type PlantedBug, spoilStep, spoilTaken } from './planted-bugs.ts';

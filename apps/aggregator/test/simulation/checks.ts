@@ -3,7 +3,7 @@
  * It must not ask the step or the ledger what they think.
  */
 import type { Quote, Trade } from '@wickstream/shared/tick';
-import { barKey } from '../../src/batch.ts';
+import { barKey } from '../../src/step/batch.ts';
 import { barsOf } from '../oracle.ts';
 import type { DatabaseModel } from './database-model.ts';
 import type { ModelEntry } from './stream-model.ts';

@@ -14,7 +14,7 @@ import {
 } from '@wickstream/shared/bar';
 import { parseScaled } from '@wickstream/shared/decimal';
 import type { Quote, Trade } from '@wickstream/shared/tick';
-import type { SealedBatch, StoredState } from '../../src/sealed-batch.ts';
+import type { SealedBatch, StoredState } from '../../src/step/sealed-batch.ts';
 import type {
   TakenGap,
   TakenLate,
@@ -22,7 +22,7 @@ import type {
   TakenProducer,
   TakenShard,
   TakenUnobserved,
-} from '../../src/taken-shard.ts';
+} from '../../src/step/taken-shard.ts';
 import type { Published } from './live-reader-model.ts';
 import type { PlantedBug } from './planted-bugs.ts';
 import { orderOf } from './stream-model.ts';

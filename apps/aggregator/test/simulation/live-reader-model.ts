@@ -3,7 +3,7 @@
  * It must judge by term and batch only; the sequence of the commits is for the check that nothing newer was thrown away.
  */
 import type { Bar } from '@wickstream/shared/bar';
-import { barKey } from '../../src/batch.ts';
+import { barKey } from '../../src/step/batch.ts';
 
 /** What is published with one commit. `sequence` counts the commits of the database. */
 export type Published = {

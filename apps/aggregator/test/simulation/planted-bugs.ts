@@ -3,10 +3,10 @@
  * It must break nothing of the product itself: a bug lives in the models around the step, or undoes what the step decided.
  */
 
-import type { Batch } from '../../src/batch.ts';
-import { countsOf } from '../../src/batch.ts';
-import type { ShardState } from '../../src/shard-state.ts';
-import type { TakenShard } from '../../src/taken-shard.ts';
+import type { Batch } from '../../src/step/batch.ts';
+import { countsOf } from '../../src/step/batch.ts';
+import type { ShardState } from '../../src/step/shard-state.ts';
+import type { TakenShard } from '../../src/step/taken-shard.ts';
 
 /** Every planted bug. Shape: its name, and the rule that it breaks. */
 export const PLANTED_BUGS = {

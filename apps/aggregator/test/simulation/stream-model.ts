@@ -3,7 +3,7 @@
  * It must stay dumb: whatever an aggregator decides is not decided here.
  */
 import type { Entry } from '@wickstream/shared/entry-codec';
-import { readEntry, type StreamEntry } from '../../src/stream-entry.ts';
+import { readEntry, type StreamEntry } from '../../src/stream/stream-entry.ts';
 import type { EntryText } from '../producer.ts';
 
 /** An entry in the model. `order` is its id as one number; `isLost` once Redis lost it, which no product can help. */

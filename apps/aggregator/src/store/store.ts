@@ -1,0 +1,237 @@
+/**
+ * The one place that sends SQL for an aggregator: take a shard, store a batch, read bars, refresh.
+ * It must not retry: the caller takes the shard again, which turns an unknown outcome into a known one.
+ */
+import { quotedElement } from '@wickstream/shared/array-text';
+import type { Bar } from '@wickstream/shared/bar';
+import { createSocketMaker } from '@wickstream/shared/database-socket';
+import type { LiveLate } from '@wickstream/shared/live-codec';
+import postgres from 'postgres';
+import { withDeadline } from '../deadline.ts';
+import type { BarName } from '../step/batch.ts';
+import type { SealedBatch } from '../step/sealed-batch.ts';
+import type { TakenShard } from '../step/taken-shard.ts';
+
+/** The server ends a statement after this; it is below our own deadline, so that a late answer is never a late success. Units: ms. */
+export const STATEMENT_TIMEOUT_MS = 8_000;
+
+/** A connection that was asked and says nothing for so long is half-open: longer than any statement, shorter than our own deadlines. Units: ms. */
+export const SILENT_MAX_MS = 9_000;
+
+/** An answer that has not come by then is given up. Units: ms. */
+export const STORE_DEADLINE_MS = 10_000;
+
+/** A take waits for a batch still in flight, hence longer. Units: ms. */
+export const TAKE_DEADLINE_MS = 20_000;
+
+/** Most bars that one read asks for. */
+export const OLD_BARS_MAX = 1_000;
+
+/** Who may write to a shard now. */
+export type Tenure = {
+  readonly shard: number;
+  readonly term: number;
+  readonly owner: string;
+};
+
+/** Bars as they are stored, with their late counts. */
+export type StoredBars = { readonly bars: readonly Bar[]; readonly late: readonly LiveLate[] };
+
+/** The database as an aggregator sees it. Errors: what postgres.js throws, DeadlineError. */
+export type Store = {
+  take(shard: number, owner: string): Promise<TakenShard>;
+  /** Stores a batch and returns the next batch's number. */
+  commit(tenure: Tenure, batch: number, sealed: SealedBatch): Promise<number>;
+  /** Reads bars that are older than the kept ones. Limits: OLD_BARS_MAX names. */
+  readBars(names: readonly BarName[]): Promise<StoredBars>;
+  /** Gives up every connection; the next call makes new ones. */
+  reset(): void;
+  close(): Promise<void>;
+};
+
+const TAKE = 'select public.take_shard($1::int, $2::text::uuid) as taken';
+
+const STORE = `select public.store_batch($1::int, $2::text::bigint, $3::text::bigint, $4::text::uuid, $5::text, $6::text,
+  $7::text::bigint, $8::text::jsonb,
+  $9::text::text[], $10::text::text[], $11::text::bigint[], $12::text::bigint[], $13::text::bigint[], $14::text::numeric[],
+  $15::text::numeric[], $16::text::boolean[], $17::text::bigint[],
+  $18::text::text[], $19::text::text[], $20::text::bigint[], $21::text::bigint[], $22::text::numeric[], $23::text::numeric[],
+  $24::text::numeric[], $25::text::numeric[], $26::text::bigint[]) as batch`;
+
+const READ_BARS = `select w.source, b.venue, b.symbol, ts_to_us(b.bucket)::text as bucket_us, b.open::text, b.high::text, b.low::text,
+    b.close::text, trim_scale(b.volume)::text as volume, trim_scale(b.quote_volume)::text as quote_volume, b.trades::text,
+    trim_scale(b.taker_buy_volume)::text as taker_buy_volume, trim_scale(b.taker_buy_quote_volume)::text as taker_buy_quote_volume,
+    b.first_id::text, b.last_id::text, ts_to_us(b.first_ts)::text as open_ts_us, ts_to_us(b.last_ts)::text as close_ts_us,
+    case w.source when 'trade' then (select min(t.id) from trades t where t.venue = b.venue and t.symbol = b.symbol and t.ts = b.first_ts)
+      else (select min(q.id) from quotes q where q.venue = b.venue and q.symbol = b.symbol and q.ts = b.first_ts) end::text as open_id,
+    case w.source when 'trade' then (select max(t.id) from trades t where t.venue = b.venue and t.symbol = b.symbol and t.ts = b.last_ts)
+      else (select max(q.id) from quotes q where q.venue = b.venue and q.symbol = b.symbol and q.ts = b.last_ts) end::text as close_id,
+    (select coalesce(jsonb_agg(jsonb_build_object('bucketUs', ts_to_us(l.bucket), 'closedThroughUs', ts_to_us(l.closed_through),
+        'ticks', l.ticks) order by l.closed_through), '[]')
+      from late_ticks l where l.venue = b.venue and l.symbol = b.symbol and l.source = w.source and l.bucket = b.bucket) as late
+  from jsonb_to_recordset($1::text::jsonb) w (venue text, symbol text, source text, "bucketUs" bigint),
+    lateral bars_exact('1m', w.source, w.venue, w.symbol, us_to_ts(w."bucketUs"), us_to_ts(w."bucketUs" + 60000000)) b`;
+
+/** Opens the database for `shards` shards: writes as wick_writer, reads as wick_reader. */
+export function createStore(url: string, shards: number): Store {
+  let writer: postgres.Sql | undefined;
+  let reader: postgres.Sql | undefined;
+  // A take may have to wait behind a batch that is still running, so each shard has a connection of its own, and one is left over.
+  const writing = () => {
+    writer ??= connect(url, 'wick_writer', Math.min(shards + 1, 17));
+    return writer;
+  };
+  const reading = () => {
+    reader ??= connect(url, 'wick_reader', 1);
+    return reader;
+  };
+
+  const reset = (): void => {
+    for (const sql of [writer, reader]) void sql?.end({ timeout: 0 }).catch(() => undefined);
+    writer = undefined;
+    reader = undefined;
+  };
+
+  return {
+    take: async (shard, owner) => {
+      const query = writing().unsafe<{ taken: TakenShard }[]>(TAKE, [shard, owner], { prepare: true });
+      const [row] = await withDeadline(query, TAKE_DEADLINE_MS, 'take_shard');
+      if (row === undefined) throw new Error('take_shard returned nothing; run "npm run wick -- migrate"');
+      return row.taken;
+    },
+    commit: async (tenure, batch, sealed) => {
+      const query = writing().unsafe<{ batch: string }[]>(STORE, parametersOf(tenure, batch, sealed), {
+        prepare: true,
+      });
+      const [row] = await withDeadline(query, STORE_DEADLINE_MS, 'store_batch');
+      return Number(row?.batch);
+    },
+    readBars: async (names) => {
+      const query = reading().unsafe<BarRow[]>(READ_BARS, [JSON.stringify(names)], { prepare: true });
+      const rows = await withDeadline(query, STORE_DEADLINE_MS, 'reading bars');
+      return { bars: rows.map(barOfRow), late: rows.filter((row) => row.late.length > 0).map(lateOfRow) };
+    },
+    reset,
+    close: async () => {
+      await Promise.all([writer?.end({ timeout: 2 }), reader?.end({ timeout: 2 })]);
+    },
+  };
+}
+
+/** Connects as a role, whose statements are short, or as the owner, whose may be long. Errors: none; the first query reports what is wrong. */
+export function connect(url: string, role: string | undefined, max: number): postgres.Sql {
+  return postgres(url, {
+    max,
+    // Known to the driver, not to its types: a statement never waits behind another one's on the same connection.
+    ...{ max_pipeline: 1 },
+    ...(role === undefined ? {} : { socket: createSocketMaker(SILENT_MAX_MS) }),
+    fetch_types: false,
+    connect_timeout: 5,
+    idle_timeout: 0,
+    onnotice: () => undefined,
+    connection: {
+      application_name: 'wickstream-aggregator',
+      ...(role === undefined ? {} : { statement_timeout: STATEMENT_TIMEOUT_MS, options: `-c role=${role}` }),
+    },
+  });
+}
+
+/** Whether an error says that a row is invalid, so that halving the batch can find it. */
+export function isDataError(error: unknown): boolean {
+  return /^(?:22|23)...$/.test(sqlStateOf(error));
+}
+
+/** The SQLSTATE of an error, or the driver's own code, or the empty text. */
+export function sqlStateOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function parametersOf(tenure: Tenure, batch: number, { end, clockUs, state, trades, quotes }: SealedBatch) {
+  return [
+    tenure.shard,
+    String(tenure.term),
+    String(batch),
+    tenure.owner,
+    end.offset,
+    end.anchor,
+    clockUs === null ? null : String(clockUs),
+    JSON.stringify(withoutEmpty(state)),
+    texts(trades, (row) => row.venue),
+    texts(trades, (row) => row.trade.symbol),
+    plain(trades, (row) => row.trade.id),
+    plain(trades, (row) => row.trade.lastId),
+    plain(trades, (row) => row.trade.tsUs),
+    plain(trades, (row) => row.trade.price),
+    plain(trades, (row) => row.trade.quantity),
+    plain(trades, (row) => (row.trade.buyerMaker ? 't' : 'f')),
+    plain(trades, (row) => row.trade.receivedAtUs),
+    texts(quotes, (row) => row.venue),
+    texts(quotes, (row) => row.quote.symbol),
+    plain(quotes, (row) => row.quote.id),
+    plain(quotes, (row) => row.quote.tsUs),
+    plain(quotes, (row) => row.quote.bid),
+    plain(quotes, (row) => row.quote.bidQuantity),
+    plain(quotes, (row) => row.quote.ask),
+    plain(quotes, (row) => row.quote.askQuantity),
+    plain(quotes, (row) => row.quote.receivedAtUs),
+  ];
+}
+
+// Each key costs the database a statement, and most of them are empty in most batches.
+function withoutEmpty(state: SealedBatch['state']): object {
+  return Object.fromEntries(Object.entries(state).filter(([, value]) => !Array.isArray(value) || value.length > 0));
+}
+
+// Arrays travel as PostgreSQL's own array text: numbers and checked decimals need no quotes.
+function plain<Row>(rows: readonly Row[], fieldOf: (row: Row) => string | number): string {
+  let text = '{';
+  for (let i = 0; i < rows.length; i++) text += i === 0 ? fieldOf(rows[i] as Row) : `,${fieldOf(rows[i] as Row)}`;
+  return `${text}}`;
+}
+
+function texts<Row>(rows: readonly Row[], fieldOf: (row: Row) => string): string {
+  let last = '';
+  let quoted = '""';
+  // Rows of a symbol stand together, so the last answer is mostly the next one.
+  return plain(rows, (row) => {
+    const text = fieldOf(row);
+    if (text !== last) {
+      last = text;
+      quoted = quotedElement(text);
+    }
+    return quoted;
+  });
+}
+
+type BarRow = Record<string, string> & { late: LiveLate['counts'] };
+
+function barOfRow(row: BarRow): Bar {
+  const text = (name: string) => row[name] as string;
+  const number = (name: string) => Number(row[name]);
+  return {
+    venue: text('venue'),
+    symbol: text('symbol'),
+    source: text('source') as Bar['source'],
+    bucketUs: number('bucket_us'),
+    open: text('open'),
+    high: text('high'),
+    low: text('low'),
+    close: text('close'),
+    volume: text('volume'),
+    quoteVolume: text('quote_volume'),
+    trades: number('trades'),
+    takerBuyVolume: text('taker_buy_volume'),
+    takerBuyQuoteVolume: text('taker_buy_quote_volume'),
+    firstId: number('first_id'),
+    lastId: number('last_id'),
+    openTsUs: number('open_ts_us'),
+    openId: number('open_id'),
+    closeTsUs: number('close_ts_us'),
+    closeId: number('close_id'),
+  };
+}
+
+function lateOfRow(row: BarRow): LiveLate {
+  const { venue, symbol, source, bucketUs } = barOfRow(row);
+  return { venue, symbol, source, bucketUs, counts: row.late };
+}
