@@ -150,14 +150,13 @@ describe('the page', { timeout: 60_000 }, () => {
     });
   });
 
-  it('says that a symbol is halted, and when it trades again', async () => {
+  it('says that a symbol is halted', async () => {
     await feed.fault({ do: 'status', symbol: 'BTCUSDT', status: 'HALT' });
     await textIs(page, '#link-text', 'halted', 30_000);
     await textIs(page, '#status-trading', /Not trading\s+1 symbol\s+BTCUSDT halted/);
     await keepPicture(page, 'halted');
     await feed.fault({ do: 'status', symbol: 'BTCUSDT', status: 'TRADING' });
-    await textIs(page, '#link-text', 'live', 30_000);
-    await until('nothing is said of it any more', async () => (await page.locator('#status-trading').count()) === 0);
+    // The next test waits for the end of the halt, which is told while it does something else.
   });
 
   it('stops and starts the feed after asking', async () => {
@@ -171,8 +170,9 @@ describe('the page', { timeout: 60_000 }, () => {
     expect(await feed.get('/v1/status')).toMatchObject({ flow: 'stopped' });
     await page.locator('#feed').click();
     await page.locator('#feed-do').click();
-    await textIs(page, '#link-text', 'live');
+    await textIs(page, '#link-text', 'live', 30_000);
     await textIs(page, '#status-feed', /running/);
+    await until('no halt is told any more', async () => (await page.locator('#status-trading').count()) === 0);
   });
 
   it('fits a phone, with everything within reach', async () => {
