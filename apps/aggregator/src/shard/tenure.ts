@@ -25,6 +25,9 @@ export const BATCH_TICKS_MAX = 5_000;
 /** Most text of a batch. Units: UTF-16 code units. */
 export const BATCH_LENGTH_MAX = 1_048_576;
 
+/** A read that brought so many entries is followed by the next one at once; there is more, and it is stepped while this is stored. */
+const READ_AHEAD_ENTRIES = 32;
+
 /** How often everything pending at or below the offset is acknowledged. Units: ms. */
 export const SWEEP_EVERY_MS = 10_000;
 
@@ -215,6 +218,8 @@ export async function runTenure(options: TenureOptions): Promise<void> {
         if (isFull()) pump();
       }
       pump();
+      // Little came: what comes while it is stored is read at once after it, with one command instead of many.
+      if (inFlight !== undefined && entries.length < READ_AHEAD_ENTRIES) await settled();
     }
     await drain();
   } finally {

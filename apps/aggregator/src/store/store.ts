@@ -11,6 +11,7 @@ import { withDeadline } from '../deadline.ts';
 import type { BarName } from '../step/batch.ts';
 import type { SealedBatch } from '../step/sealed-batch.ts';
 import type { TakenShard } from '../step/taken-shard.ts';
+import { createCommitGroup, GROUP_MAX } from './commit-group.ts';
 
 /** The server ends a statement after this; it is below our own deadline, so that a late answer is never a late success. Units: ms. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
@@ -51,12 +52,26 @@ export type Store = {
 
 const TAKE = 'select public.take_shard($1::int, $2::text::uuid) as taken';
 
-const STORE = `select public.store_batch($1::int, $2::text::bigint, $3::text::bigint, $4::text::uuid, $5::text, $6::text,
-  $7::text::bigint, $8::text::jsonb,
-  $9::text::text[], $10::text::text[], $11::text::bigint[], $12::text::bigint[], $13::text::bigint[], $14::text::numeric[],
-  $15::text::numeric[], $16::text::boolean[], $17::text::bigint[],
-  $18::text::text[], $19::text::text[], $20::text::bigint[], $21::text::bigint[], $22::text::numeric[], $23::text::numeric[],
-  $24::text::numeric[], $25::text::numeric[], $26::text::bigint[]) as batch`;
+// The types of store_batch's parameters; all but the first travel as text.
+const TRADE_TYPES = 'text[] text[] bigint[] bigint[] bigint[] numeric[] numeric[] boolean[] bigint[]'.split(' ');
+const QUOTE_TYPES = 'text[] text[] bigint[] bigint[] numeric[] numeric[] numeric[] numeric[] bigint[]'.split(' ');
+const STORE_TYPES = ['bigint', 'bigint', 'uuid', 'text', 'text', 'bigint', 'jsonb', ...TRADE_TYPES, ...QUOTE_TYPES];
+const STORE_PARAMETERS = 1 + STORE_TYPES.length;
+
+/** The statement that stores `count` batches in one transaction. Shape: a column `batch0`, `batch1` … each. */
+function storeStatement(count: number): string {
+  const calls = Array.from({ length: count }, (_, i) => {
+    const first = i * STORE_PARAMETERS + 1;
+    const others = STORE_TYPES.map((type, j) => `$${first + 1 + j}::text::${type}`);
+    return `public.store_batch($${first}::int, ${others.join(', ')}) as batch${i}`;
+  });
+  return `select ${calls.join(', ')}`;
+}
+
+const STORE = Array.from({ length: GROUP_MAX }, (_, i) => storeStatement(i + 1));
+
+/** Batches up to this size share a transaction; larger ones are worth one of their own, side by side. Units: ticks. */
+const GROUPED_TICKS_MAX = 250;
 
 const READ_BARS = `select w.source, b.venue, b.symbol, ts_to_us(b.bucket)::text as bucket_us, b.open::text, b.high::text, b.low::text,
     b.close::text, trim_scale(b.volume)::text as volume, trim_scale(b.quote_volume)::text as quote_volume, b.trades::text,
@@ -86,6 +101,20 @@ export function createStore(url: string, shards: number): Store {
     return reader;
   };
 
+  type Commit = { readonly shard: number; readonly parameters: ReturnType<typeof parametersOf> };
+  const storeTogether = async (commits: readonly Commit[]): Promise<number[]> => {
+    const parameters = commits.flatMap((one) => one.parameters);
+    const query = writing().unsafe<Record<string, string>[]>(STORE[commits.length - 1] as string, parameters, {
+      prepare: true,
+    });
+    const [row] = await withDeadline(query, STORE_DEADLINE_MS, 'store_batch');
+    return commits.map((_, i) => Number(row?.[`batch${i}`]));
+  };
+  const group = createCommitGroup<Commit>({
+    together: storeTogether,
+    isRefused: (error) => error instanceof Error && error.name === 'PostgresError',
+  });
+
   const reset = (): void => {
     for (const sql of [writer, reader]) void sql?.end({ timeout: 0 }).catch(() => undefined);
     writer = undefined;
@@ -100,11 +129,9 @@ export function createStore(url: string, shards: number): Store {
       return row.taken;
     },
     commit: async (tenure, batch, sealed) => {
-      const query = writing().unsafe<{ batch: string }[]>(STORE, parametersOf(tenure, batch, sealed), {
-        prepare: true,
-      });
-      const [row] = await withDeadline(query, STORE_DEADLINE_MS, 'store_batch');
-      return Number(row?.batch);
+      const one = { shard: tenure.shard, parameters: parametersOf(tenure, batch, sealed) };
+      if (sealed.ticks <= GROUPED_TICKS_MAX) return group.commit(one);
+      return (await storeTogether([one]))[0] as number;
     },
     readBars: async (names) => {
       const query = reading().unsafe<BarRow[]>(READ_BARS, [JSON.stringify(names)], { prepare: true });
