@@ -2,7 +2,7 @@
  * Checks docker-compose.yml and the Dockerfile as text, and with docker's own parser where there is one.
  * It must not start a container; `tests/stack` runs the same commands without containers.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -182,5 +182,21 @@ describe('the Dockerfile', () => {
     for (const base of bases) expect(base).toMatch(PINNED);
     expect(dockerfile).toContain(packageManager);
     expect(dockerfile).toMatch(/^USER node$/m);
+  });
+});
+
+describe('.dockerignore', () => {
+  const left = new Set(read('.dockerignore').split('\n'));
+  const packages = ['apps', 'packages'].flatMap((folder) =>
+    readdirSync(join(checkout, folder)).map((name) => `${folder}/${name}`),
+  );
+  const manifest = (folder: string): { name: string; dependencies?: Record<string, string> } =>
+    JSON.parse(read(`${folder}/package.json`));
+  const folders = new Map([...packages, 'sql'].map((folder) => [manifest(folder).name, folder]));
+
+  it.each([...folders.values()].filter((folder) => !left.has(folder)))('what %s needs is in the image', (folder) => {
+    const { dependencies = {} } = manifest(folder);
+    const needed = Object.keys(dependencies).flatMap((name) => folders.get(name) ?? []);
+    expect(needed.filter((one) => left.has(one))).toEqual([]);
   });
 });
