@@ -118,6 +118,8 @@ describe.skipIf(first === undefined)('connections to the exchange', () => {
     timeout: 120_000,
   }, async () => {
     await whenListening();
+    // The faults before this one left unobserved times of their own, in which the market may have sent quotes.
+    const { unobservedQuotes } = await judge(market);
     const silent = await reconnects('silent');
     const { opened } = (await view()).connections;
     // Long enough for a slow machine to notice and to come back before the market does: what it missed then would be missing.
@@ -129,7 +131,7 @@ describe.skipIf(first === undefined)('connections to the exchange', () => {
     await market.waitUntil('the silence was noticed', async () => (await reconnects('silent')) > silent, 60_000);
     await market.fault({ stopPings: false });
     const verdict = await judge(market);
-    expect(verdict).toMatchObject({ ...SOUND, unobservedQuotes: 0 });
+    expect(verdict).toMatchObject({ ...SOUND, unobservedQuotes });
     recordFault({ row: 16, fault: 'no data and no ping', injected: 1, ...verdict });
   });
 
