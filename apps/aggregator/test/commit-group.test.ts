@@ -19,6 +19,7 @@ function openGroup() {
       heard = Promise.withResolvers();
       return round.promise;
     },
+    groupsMax: 1,
     isRefused: (error) => (error as Error).message === 'refused',
   });
   const until = async (count: number): Promise<Round> => {

@@ -1,10 +1,13 @@
 /**
- * Lets small commits of several shards share one transaction, and so one wait for the disk, while one is already under way.
+ * Lets small commits of several shards share one transaction, and so one wait for the disk, while others are under way.
  * It must give each commit its own outcome: one that is refused never takes another with it.
  */
 
 /** Most commits of one transaction. */
 export const GROUP_MAX = 8;
+
+/** Transactions under way at a time: while one is being flushed, the other works. */
+export const GROUPS_MAX = 2;
 
 /** A transaction that takes longer holds up nobody: what waits for it goes on without it. Units: ms. */
 export const GROUP_HOLD_MAX_MS = 50;
@@ -16,6 +19,8 @@ export type GroupedCommit = { readonly shard: number };
 export type CommitGroupOptions<Commit extends GroupedCommit> = {
   readonly together: (commits: readonly Commit[]) => Promise<number[]>;
   readonly isRefused: (error: unknown) => boolean;
+  /** By default GROUPS_MAX. */
+  readonly groupsMax?: number;
 };
 
 type Waiting<Commit> = { readonly commit: Commit; readonly outcome: PromiseWithResolvers<number> };
@@ -30,6 +35,7 @@ export type CommitGroup<Commit extends GroupedCommit> = {
 export function createCommitGroup<Commit extends GroupedCommit>(
   options: CommitGroupOptions<Commit>,
 ): CommitGroup<Commit> {
+  const { groupsMax = GROUPS_MAX } = options;
   const waiting: Waiting<Commit>[] = [];
   let running = 0;
   let held = 0;
@@ -37,7 +43,7 @@ export function createCommitGroup<Commit extends GroupedCommit>(
 
   // What the last round set free is asked for in this turn of the loop; the next round takes all of it.
   const schedule = (): void => {
-    if (scheduled || waiting.length === 0 || running > held) return;
+    if (scheduled || waiting.length === 0 || running >= held + groupsMax) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
