@@ -3,8 +3,9 @@
  * It must keep its labels bounded: routes and symbols that are known, never what a client sent.
  */
 import type { FastifyInstance } from 'fastify';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { LiveMemory } from './live-memory.ts';
+import { createRequestHistogram } from './request-histogram.ts';
 
 const SYMBOL_LABELS_MAX = 1000;
 
@@ -23,13 +24,7 @@ export function createMetrics({ memory, streamClients, nowUs }: MetricSources) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const requestSeconds = new Histogram({
-    name: 'wick_api_request_seconds',
-    help: 'Time to answer, by route and status',
-    labelNames: ['route', 'status'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers,
-  });
+  const requests = createRequestHistogram(registry);
   new Gauge({
     name: 'wick_clients',
     help: 'Connected clients',
@@ -71,7 +66,7 @@ export function createMetrics({ memory, streamClients, nowUs }: MetricSources) {
     attach(app: FastifyInstance): void {
       app.addHook('onResponse', (request, reply, done) => {
         const route = request.routeOptions.url ?? 'unknown';
-        requestSeconds.observe({ route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+        requests.observe(route, reply.statusCode, reply.elapsedTime / 1000);
         done();
       });
       const schema = { tags: ['status'], summary: 'Prometheus metrics', produces: ['text/plain'] };
