@@ -45,11 +45,7 @@ export function createSocketPool(options: SocketPoolOptions): SocketPool {
 
   const observe = (lastHeardUs: number): void => {
     const open = slots().flatMap((slot) => slot.sockets().filter((socket) => socket.isOpen()));
-    const controls = observation.update(
-      symbols,
-      open.map((socket) => socket.confirmed()),
-      lastHeardUs,
-    );
+    const controls = observation.update(symbols, open, lastHeardUs);
     if (controls.length > 0) options.onListening(controls);
   };
 

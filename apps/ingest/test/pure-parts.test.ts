@@ -195,18 +195,31 @@ test('connects stay below 300 in five minutes, however often a connection is los
 
 test('listening is claimed when every stream of a kind flows, and silence from when it was heard last', () => {
   const { update } = createObservation(['trade', 'ticker_1h', 'ticker_1d'], binance.streamName);
-  const all = new Map([
+  const carrier = (lastHeardUs: number, streams: [string, number][]) => {
+    const carried = new Map(streams);
+    return { confirmed: () => carried, lastHeardUs: () => lastHeardUs };
+  };
+  const all: [string, number][] = [
     ['a@trade', 5],
     ['a@ticker_1h', 6],
     ['a@ticker', 7],
-  ]);
-  expect(update(['A', 'B'], [new Map([['a@ticker', 7]])], 0)).toEqual([]);
-  expect(update(['A', 'B'], [all], 0)).toEqual([
+  ];
+  const [first, second] = [carrier(40, all), carrier(90, all)];
+  expect(update(['A', 'B'], [carrier(0, [['a@ticker', 7]])], 0)).toEqual([]);
+  expect(update(['A', 'B'], [first], 0)).toEqual([
     { kind: 'listen', symbol: 'A', channel: 'trade', tsUs: 5 },
     { kind: 'listen', symbol: 'A', channel: 'ticker', tsUs: 7 },
   ]);
-  expect(update(['A', 'B'], [all, new Map(all)], 0)).toEqual([]);
-  expect(update(['A', 'B'], [new Map(all)], 0)).toEqual([]);
+  expect(update(['A', 'B'], [first, second], 0)).toEqual([]);
+  expect(update(['A', 'B'], [second], 0)).toEqual([]);
+  // Nobody saw this one beside the one before it: between them nothing was heard.
+  const third = carrier(120, [['a@trade', 100], ...all.slice(1).map(([name]): [string, number] => [name, 80])]);
+  expect(update(['A', 'B'], [third], 0)).toEqual([
+    { kind: 'silence', symbol: 'A', channel: 'trade', tsUs: 90 },
+    { kind: 'listen', symbol: 'A', channel: 'trade', tsUs: 100 },
+    { kind: 'silence', symbol: 'A', channel: 'ticker', tsUs: 80 },
+    { kind: 'listen', symbol: 'A', channel: 'ticker', tsUs: 80 },
+  ]);
   expect(update(['A', 'B'], [], 99)).toEqual([
     { kind: 'silence', symbol: 'A', channel: 'trade', tsUs: 99 },
     { kind: 'silence', symbol: 'A', channel: 'ticker', tsUs: 99 },
