@@ -11,6 +11,7 @@ import { LIVE_ENTRIES_FULL_MAX } from '../live/live-publisher.ts';
 import { createHalving } from '../store/halving.ts';
 import { type Store, sqlStateOf } from '../store/store.ts';
 import { BLOCK_MS, createRedisClient, type RedisClient, whenReady } from '../stream/redis-client.ts';
+import { isAtMemoryLimit } from '../stream/redis-scripts.ts';
 import { NewerEntryError } from '../stream/stream-entry.ts';
 import { createStreamReader } from '../stream/stream-reader.ts';
 import { createStreamTrimmer, TRIM_AFTER_MS } from '../stream/stream-trimmer.ts';
@@ -22,6 +23,9 @@ export const RETRY_FIRST_MS = 50;
 
 /** Longest wait after an error that may pass by itself. Units: ms. */
 export const RETRY_MAX_MS = 5_000;
+
+/** How often a shard looks whether Redis still takes entries. Units: ms. */
+export const ROOM_CHECK_MS = 1_000;
 
 /** The wait after an error that only a person can mend. Units: ms. */
 export const FAULT_WAIT_MS = 15_000;
@@ -82,12 +86,20 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
     });
 
   // Bars are for readers that follow; one that is behind the few that stay takes its base from the database.
-  const makeRoom = (): void => {
-    trimmer.makeRoom();
-    options.commands.xtrim(keys.bars, 'MAXLEN', '~', LIVE_ENTRIES_FULL_MAX).catch((error: unknown) => {
-      log.debug({ err: error }, 'bars could not be trimmed');
-    });
+  const makeRoom = async (): Promise<void> => {
+    try {
+      await trimmer.makeRoom();
+      await options.commands.xtrim(keys.bars, 'MAXLEN', '~', LIVE_ENTRIES_FULL_MAX);
+    } catch (error) {
+      log.debug({ err: error }, 'no room could be made');
+    }
   };
+
+  // A producer that is refused sends nothing, so no commit of ours would ever find the limit and make room.
+  const checkRoom = async (): Promise<void> => {
+    if (await isAtMemoryLimit(options.commands, keys.lease).catch(() => false)) await makeRoom();
+  };
+  const roomTimer = setInterval(() => void checkRoom(), ROOM_CHECK_MS);
 
   const work = async (): Promise<void> => {
     await whenReady(blocking, BLOCK_MS * 5);
@@ -111,7 +123,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
         redis: options.commands,
         key: keys.bars,
         onError: (error) => {
-          if (error instanceof Error && error.message.startsWith('OOM')) makeRoom();
+          if (error instanceof Error && error.message.startsWith('OOM')) void makeRoom();
           log.warn({ err: error }, 'publishing bars failed; all kept bars follow');
         },
         onPublished: options.onPublished,
@@ -160,7 +172,10 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
 
   const ended = run()
     .catch((error: unknown) => log.error({ err: error }, 'shard ended unexpectedly'))
-    .finally(() => blocking.disconnect());
+    .finally(() => {
+      clearInterval(roomTimer);
+      blocking.disconnect();
+    });
 
   return {
     stop: async () => {

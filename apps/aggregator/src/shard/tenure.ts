@@ -28,6 +28,9 @@ export const BATCH_LENGTH_MAX = 1_048_576;
 /** A read that brought so many entries is followed by the next one at once; there is more, and it is stepped while this is stored. */
 const READ_AHEAD_ENTRIES = 32;
 
+/** Longest wait of a read for a commit: what is delivered is counted as on its way, what is not as unread, and ingest holds back for that. Units: ms. */
+const READ_WAIT_MAX_MS = 50;
+
 /** How often everything pending at or below the offset is acknowledged. Units: ms. */
 export const SWEEP_EVERY_MS = 10_000;
 
@@ -219,7 +222,8 @@ export async function runTenure(options: TenureOptions): Promise<void> {
       }
       pump();
       // Little came: what comes while it is stored is read at once after it, with one command instead of many.
-      if (inFlight !== undefined && entries.length < READ_AHEAD_ENTRIES) await settled();
+      if (inFlight !== undefined && entries.length < READ_AHEAD_ENTRIES) await atMost(inFlight, READ_WAIT_MAX_MS);
+      check();
     }
     await drain();
   } finally {
@@ -227,6 +231,16 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     await inFlight;
     await settling;
   }
+}
+
+/** Waits for a promise that never rejects, but no longer than `waitMs`. */
+async function atMost(promise: Promise<void>, waitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
 
 function collect(number: number): Collected {

@@ -43,6 +43,21 @@ return 1`;
 const NOTHING = `#!lua flags=allow-oom
 return 1`;
 
+// Without allow-oom: refused at the memory limit, like every write of a producer.
+const WRITE_NOTHING = `#!lua
+return 1`;
+
+/** Whether Redis is at its memory limit and takes no entries. Errors: others than that refusal. */
+export async function isAtMemoryLimit(redis: RedisClient, key: string): Promise<boolean> {
+  try {
+    await redis.eval(WRITE_NOTHING, 1, key);
+    return false;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('OOM')) return true;
+    throw error;
+  }
+}
+
 /** Asks for what a shard needs of Redis, changing nothing. Errors: RedisRefusedError when the user may not; others may pass by themselves. */
 export async function checkRights(redis: RedisClient, keys: ShardKeys): Promise<void> {
   try {

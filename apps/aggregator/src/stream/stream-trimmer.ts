@@ -31,8 +31,8 @@ export type StreamTrimmer = {
    * Units: `nowMs` of the monotonic clock. Errors: those of Redis.
    */
   committed(offset: string, h: string, keepFrom: string, length: number, nowMs: number): Promise<void>;
-  /** Makes the next trim go right up to what the anchor covers, because Redis has no memory left. */
-  makeRoom(): void;
+  /** Trims right up to what the anchor covers, now and at the next commit, because Redis has no memory left. Errors: those of Redis. */
+  makeRoom(): Promise<void>;
 };
 
 /** Creates a trimmer; with `afterMs` zero it trims right up to what the anchor covers, as a replay does. */
@@ -48,9 +48,18 @@ export function createStreamTrimmer(
   let lastLength = 0;
   let total = 0;
   let isFull = false;
+  let newest: { readonly offset: string; readonly h: string; readonly keepFrom: string } | undefined;
+
+  const trimTo = async (minId: string, anchor: { offset: string; h: string }): Promise<void> => {
+    failPoint('before_trim');
+    for (let step = 0; step < STEPS_MAX; step++) {
+      if ((await trimStream(redis, key, anchor, minId, TRIM_ENTRIES_MAX)) < TRIM_ENTRIES_MAX / 2) return;
+    }
+  };
 
   const committed = async (offset: string, h: string, keepFrom: string, length: number, nowMs: number) => {
     total += length;
+    newest = { offset, h, keepFrom };
     if (!isFull && nowMs - lastMs < everyMs && total - lastLength < TRIM_EVERY_LENGTH) return;
     lastMs = nowMs;
     lastLength = total;
@@ -65,15 +74,12 @@ export function createStreamTrimmer(
       const passed = positions.shift();
       if (minId !== keepFrom) minId = passed?.keepFrom;
     }
-    if (minId === undefined) return;
-    failPoint('before_trim');
-    for (let step = 0; step < STEPS_MAX; step++) {
-      if ((await trimStream(redis, key, { offset, h }, minId, TRIM_ENTRIES_MAX)) < TRIM_ENTRIES_MAX / 2) return;
-    }
+    if (minId !== undefined) await trimTo(minId, { offset, h });
   };
 
-  const makeRoom = (): void => {
+  const makeRoom = async (): Promise<void> => {
     isFull = true;
+    if (newest !== undefined) await trimTo(newest.keepFrom, newest);
   };
 
   return { committed, makeRoom };
