@@ -2,6 +2,7 @@
  * The command `wick quarantine retry`: trades that were refused for a reason that may have passed, sent through the stream once more.
  * It must not store anything itself, nor send what would only be refused again; each row is retried once and says what became of it.
  */
+import { arrayText } from '@wickstream/shared/array-text';
 import { decodeItem, encodeItem } from '@wickstream/shared/entry-codec';
 import { SAMPLE_LENGTH_MAX, type Trade } from '@wickstream/shared/tick';
 import type { Options } from './command-options.ts';
@@ -93,7 +94,12 @@ export async function retryRefused(options: Options, url: string | undefined): P
     }
     await read((sql) => readOutcomes(sql, sent, outcomes));
     const [numbers, texts] = [[...outcomes.keys()].map(String), [...outcomes.values()]];
-    await withWriter(databaseUrl, STATEMENT_TIMEOUT_MS, (sql) => sql`select public.note_retries(${numbers}, ${texts})`);
+    await withWriter(
+      databaseUrl,
+      STATEMENT_TIMEOUT_MS,
+      (sql) =>
+        sql`select public.note_retries(${arrayText(numbers)}::text::bigint[], ${arrayText(texts)}::text::text[])`,
+    );
     report(rows, outcomes, options.flag('json'));
     return 0;
   } finally {

@@ -25,7 +25,7 @@ export const RETRY_FIRST_MS = 50;
 export const RETRY_MAX_MS = 5_000;
 
 /** How often a shard looks whether Redis still takes entries. Units: ms. */
-export const ROOM_CHECK_MS = 1_000;
+export const ROOM_CHECK_MS = 250;
 
 /** The wait after an error that only a person can mend. Units: ms. */
 export const FAULT_WAIT_MS = 15_000;
