@@ -22,3 +22,13 @@ export async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, w
     promise.catch(() => undefined);
   }
 }
+
+/** Waits for a promise that never rejects, but no longer than `waitMs`; a deadline that nobody misses. */
+export async function waitAtMost(promise: Promise<unknown>, waitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

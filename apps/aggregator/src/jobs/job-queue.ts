@@ -4,6 +4,7 @@
  */
 import type { Queue, Worker } from 'bullmq';
 import { Cluster, Redis } from 'ioredis';
+import { waitAtMost } from '../deadline.ts';
 
 /** How often a schedule is made sure of: a Redis that lost its data has none. Units: ms. */
 export const SCHEDULE_EVERY_MS = 5_000;
@@ -33,11 +34,7 @@ export function connectForJobs(url: string): Redis | Cluster {
 
 /** Ends the work. Limits: waits CLOSE_WAIT_MS for a job under way, and as long again for Redis; another process begins again what is cut off. */
 export async function closeJobs({ worker, queue, connection }: JobParts, onError: (error: Error) => void) {
-  await Promise.race([worker.close().catch(onError), closeWait()]);
-  await Promise.race([Promise.all([worker.close(true), queue.close()]).catch(onError), closeWait()]);
+  await waitAtMost(worker.close().catch(onError), CLOSE_WAIT_MS);
+  await waitAtMost(Promise.all([worker.close(true), queue.close()]).catch(onError), CLOSE_WAIT_MS);
   connection.disconnect();
-}
-
-function closeWait(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, CLOSE_WAIT_MS).unref());
 }

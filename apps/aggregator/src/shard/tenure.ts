@@ -5,6 +5,7 @@
 
 import { createAnchorWindow } from '@wickstream/shared/anchor';
 import { compareStreamIds } from '@wickstream/shared/stream-id';
+import { waitAtMost } from '../deadline.ts';
 import type { FailPoint } from '../fail-point.ts';
 import { createLivePublisher, type LivePublisherOptions } from '../live/live-publisher.ts';
 import { type Batch, createBatch, quarantine } from '../step/batch.ts';
@@ -222,7 +223,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
       }
       pump();
       // Little came: what comes while it is stored is read at once after it, with one command instead of many.
-      if (inFlight !== undefined && entries.length < READ_AHEAD_ENTRIES) await atMost(inFlight, READ_WAIT_MAX_MS);
+      if (inFlight !== undefined && entries.length < READ_AHEAD_ENTRIES) await waitAtMost(inFlight, READ_WAIT_MAX_MS);
       check();
     }
     await drain();
@@ -231,16 +232,6 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     await inFlight;
     await settling;
   }
-}
-
-/** Waits for a promise that never rejects, but no longer than `waitMs`. */
-async function atMost(promise: Promise<void>, waitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, waitMs);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
 
 function collect(number: number): Collected {
