@@ -38,6 +38,9 @@ const BAD_MS = [1_500, 5_000] as const;
 /** A link that swallows must be found by a deadline of the products, so it stays bad for longer. Units: ms. */
 const SWALLOW_MS = [4_000, 12_000] as const;
 
+/** How long a symbol is not traded. The status is asked each minute, so most of these end unheard. Units: ms. */
+const HALT_MS = [3_000, 20_000] as const;
+
 /** How much of the AOF's tail a power cut takes. Units: bytes. */
 const TAIL_BYTES = [20_000, 400_000] as const;
 
@@ -221,7 +224,23 @@ function exchangeFaults({ market, random, dropped }: FaultGround): SoakFault[] {
       }
     },
   });
+  const interrupted = (status: 'HALT' | 'BREAK'): SoakFault => ({
+    name: `exchange: a symbol in ${status}`,
+    needs,
+    weight: 0.5,
+    run: async () => {
+      const symbol = market.symbols[Math.floor(random() * market.symbols.length)];
+      try {
+        await market.fault({ do: 'status', symbol, status });
+        await delay(between(random, HALT_MS));
+      } finally {
+        await market.fault({ do: 'status', symbol, status: 'TRADING' });
+      }
+    },
+  });
   return [
+    interrupted('HALT'),
+    interrupted('BREAK'),
     once('closes 1006', 1, { do: 'drop', code: 1006 }),
     once('closes 1001', 0.7, { do: 'drop', code: 1001 }),
     once('closes 1008', 0.7, { do: 'drop', code: 1008 }),
