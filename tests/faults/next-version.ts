@@ -13,9 +13,9 @@ import { MIGRATIONS_FOLDER } from '@wickstream/sql/migration-files';
 export const NEXT_ENTRY_VERSION = ENTRY_VERSION + 1;
 
 const LOADER = pathToFileURL(join(import.meta.dirname, 'next-version-loader.ts'));
-const MIGRATION = `-- Objects: store_batch goes by another name, as a function does that takes other arguments.
+const MIGRATION = `-- Objects: store_batches goes by another name, as a function does that takes other arguments.
 do $$ begin
-  execute format('alter function %s rename to store_batch_next', 'public.store_batch'::regproc::oid::regprocedure);
+  execute format('alter function %s rename to store_batches_next', 'public.store_batches'::regproc::oid::regprocedure);
 end $$;
 `;
 
@@ -31,11 +31,11 @@ export function createNextMigrations(): string {
 export function nextVersion(folder?: string): Record<string, string> {
   const version = { from: `ENTRY_VERSION = ${ENTRY_VERSION};`, to: `ENTRY_VERSION = ${NEXT_ENTRY_VERSION};` };
   const schema = { from: "join(import.meta.dirname, '../migrations')", to: JSON.stringify(folder) };
-  const call = { from: 'public.store_batch(', to: 'public.store_batch_next(' };
+  const call = { from: 'public.store_batches(', to: 'public.store_batches_next(' };
   const changes = [
     { file: '/shared/src/entry-codec\\.ts$', ...version },
     ...(folder === undefined ? [] : [{ file: '/sql/src/migration-files\\.ts$', ...schema }]),
-    ...(folder === undefined ? [] : [{ file: '/aggregator/src/(.*/)?store\\.ts$', ...call }]),
+    ...(folder === undefined ? [] : [{ file: '/aggregator/src/(.*/)?batch-statement\\.ts$', ...call }]),
   ];
   const options = `${process.env.NODE_OPTIONS ?? ''} --import=${LOADER}`.trim();
   return { NODE_OPTIONS: options, WICK_NEXT_VERSION: JSON.stringify(changes) };

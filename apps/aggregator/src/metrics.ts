@@ -52,7 +52,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const received = new Counter({ name: 'wick_received_ticks_total', help: 'Ticks received.', ...byChannel });
   const commitSeconds = new Histogram({
     name: 'wick_commit_seconds',
-    help: 'Time of store_batch.',
+    help: 'Time of storing a batch, waiting for others included.',
     buckets: COMMIT_BUCKETS,
     registers,
   });

@@ -56,8 +56,9 @@ export type SessionOutlet = ReturnType<typeof createSessionOutlet>;
 /** Creates the outlet. Limits: BUFFER_BYTES_MAX, STALL_MS_MAX, and the message budget. */
 export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletParts) {
   const budget = createMessageBudget(nowMs);
-  const waiting = new Set<() => boolean>();
+  const waiting = new Set<() => number>();
   let timer: NodeJS.Timeout | undefined;
+  let timerAtMs = Number.POSITIVE_INFINITY;
   let heldSinceMs: number | undefined;
   let closed = false;
   openOutlets++;
@@ -83,13 +84,25 @@ export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletPa
     return true;
   };
 
+  // The timer runs for whoever may be sent first.
+  const flushIn = (waitMs: number): void => {
+    const atMs = nowMs() + waitMs;
+    if (closed || atMs >= timerAtMs) return;
+    clearTimeout(timer);
+    timerAtMs = atMs;
+    timer = setTimeout(flush, waitMs);
+  };
+
   const flush = (): void => {
-    timer = undefined;
-    for (const send of waiting) {
-      if (closed || isHeld()) break;
-      if (send()) waiting.delete(send);
-    }
-    if (waiting.size > 0 && !closed) timer ??= setTimeout(flush, updateGapMs(openOutlets));
+    timerAtMs = Number.POSITIVE_INFINITY;
+    for (const send of waiting) flushOne(send);
+  };
+
+  const flushOne = (send: () => number): void => {
+    if (closed) return;
+    const waitMs = isHeld() ? updateGapMs(openOutlets) : send();
+    if (waitMs > 0) flushIn(Math.ceil(waitMs));
+    else waiting.delete(send);
   };
 
   return {
@@ -112,14 +125,13 @@ export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletPa
       close(FLOOD, 'too many messages');
       return false;
     },
-    /** Calls `send` as soon as there is room, again and again until it says that it is done. */
-    wake(send: () => boolean): void {
+    /** Calls `send` now, or as soon as there is room, and again after the ms that it returns, until these are 0. */
+    wake(send: () => number): void {
       if (closed) return;
       waiting.add(send);
-      if (timer === undefined) flush();
-      else if (!isHeld() && send()) waiting.delete(send);
+      flushOne(send);
     },
     /** Forgets what was to be sent. */
-    drop: (send: () => boolean): void => void waiting.delete(send),
+    drop: (send: () => number): void => void waiting.delete(send),
   };
 }

@@ -109,15 +109,15 @@ function isId(value: unknown): value is SubscriptionId {
   return typeof value === 'string' ? value.length > 0 && value.length <= 40 : Number.isSafeInteger(value);
 }
 
-/** The text of a snapshot or update; the candles are JSON already. Units: `sentAtMs` in ms since the epoch. */
+/** The text of a snapshot or update; `candles` are JSON already, with commas between them. Units: `sentAtMs` in ms since the epoch. */
 export function candlesMessage(
   type: 'snapshot' | 'update',
   id: SubscriptionId,
   seq: number,
   sentAtMs: number,
-  candles: readonly string[],
+  candles: string,
 ): string {
-  return `{"type":"${type}","id":${JSON.stringify(id)},"seq":${seq},"sentAt":${sentAtMs},"candles":[${candles.join(',')}]}`;
+  return `{"type":"${type}","id":${JSON.stringify(id)},"seq":${seq},"sentAt":${sentAtMs},"candles":[${candles}]}`;
 }
 
 /** The text of an error. */

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { joinWrites } from '@wickstream/shared/joined-writes';
 import type { Logger } from '@wickstream/shared/log';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from './access.ts';
@@ -96,6 +97,7 @@ export function createStreamServer({ http, route, access, perAddressMax, log }: 
       const address = addressGroup(access.addressOf(request));
       checkRoom(sessions.size, perAddress.get(address) ?? 0);
       const make = route(request.url ?? '');
+      joinWrites(socket);
       server.handleUpgrade(request, socket, head, (connected) => open(connected, make, address));
     } catch (error) {
       refuse(socket, apiErrorOf(error));

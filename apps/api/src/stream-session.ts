@@ -37,7 +37,7 @@ type Subscription = {
   readonly id: SubscriptionId;
   readonly topic: CandleTopic;
   readonly stop: () => void;
-  readonly sendUpdate: () => boolean;
+  readonly sendUpdate: () => number;
   sentSeq: number;
   sentAtMs: number;
   stale: Staleness | undefined;
@@ -66,13 +66,16 @@ export function createStreamSession(socket: SessionSocket, shared: SessionShared
     topics.release(one.topic);
   };
 
-  const sendUpdate = (one: Subscription): boolean => {
-    if (nowMs() - one.sentAtMs < outlet.gapMs()) return false;
+  /** Returns how long the update must wait, 0 when there is nothing more to send. Units: ms. */
+  const sendUpdate = (one: Subscription): number => {
+    const now = nowMs();
+    const waitMs = one.sentAtMs + outlet.gapMs() - now;
+    if (waitMs > 0) return waitMs;
     const candles = one.topic.after(one.sentSeq);
     one.sentSeq = one.topic.seq;
-    one.sentAtMs = nowMs();
-    if (candles.length > 0) send(candlesMessage('update', one.id, one.sentSeq, wallMs(), candles));
-    return true;
+    one.sentAtMs = now;
+    if (candles !== '') send(candlesMessage('update', one.id, one.sentSeq, wallMs(), candles));
+    return 0;
   };
 
   const begin = (topic: CandleTopic, id: SubscriptionId, since: number | undefined): void => {

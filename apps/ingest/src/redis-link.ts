@@ -2,6 +2,7 @@
  * The one place that sends Redis commands for ingest: append an entry, count what is unread.
  * It must not retry by itself: order and retries belong to the shard's writer.
  */
+import { joinRedisWrites } from '@wickstream/shared/joined-writes';
 import { AGGREGATOR_GROUP, ENTRY_FIELDS } from '@wickstream/shared/names';
 import { compareStreamIds } from '@wickstream/shared/stream-id';
 import { Cluster, Redis } from 'ioredis';
@@ -97,7 +98,9 @@ function connect(url: string): Redis | Cluster {
   const isCluster = parsed.searchParams.get('cluster') === 'true';
   parsed.searchParams.delete('cluster');
   if (!isCluster)
-    return new Redis(parsed.href, { ...CONNECTION, enableOfflineQueue: false, retryStrategy: retryDelayMs });
+    return joinRedisWrites(
+      new Redis(parsed.href, { ...CONNECTION, enableOfflineQueue: false, retryStrategy: retryDelayMs }),
+    );
   return new Cluster([parsed.href], {
     redisOptions: CONNECTION,
     enableOfflineQueue: false,

@@ -3,6 +3,7 @@
  * It must never skip or reorder an entry: one that failed is sent again, unchanged, until it is written.
  */
 import { type ChannelCounts, type EntryHeader, encodeHeader } from '@wickstream/shared/entry-codec';
+import { afterPoll } from './after-poll.ts';
 import type { Line } from './line.ts';
 import { type Cut, createLineQueue } from './line-queue.ts';
 import type { ShedPair } from './line-shedding.ts';
@@ -70,7 +71,7 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
     if (running || closed || held) return;
     running = true;
     // After the poll phase: what one read of a socket brought travels together, and nothing waits for a timer.
-    setImmediate(() => void run());
+    afterPoll(() => void run());
   };
 
   const run = async (): Promise<void> => {

@@ -17,9 +17,8 @@ import type { TakenGap, TakenLate, TakenLedger, TakenProducer, TakenUnobserved }
 /** Where in the stream a batch ends; both null for a part of an entry. `rewind` when that is before what was committed. */
 export type BatchEnd = { readonly offset: string | null; readonly anchor: string | null; readonly rewind: boolean };
 
-/** The JSON state that is stored with a batch. Shape: as the database's page of its two functions says. */
+/** The JSON state that is stored with a batch. Shape: as the page of the database's functions says. */
 export type StoredState = {
-  rewind?: true;
   ledger: TakenLedger[];
   gapsDelete: Pick<TakenGap, 'venue' | 'symbol' | 'epoch' | 'fromId'>[];
   gapsPut: TakenGap[];
@@ -57,7 +56,7 @@ export type SealedBatch = {
 /** Seals a batch against the state it was stepped with, and clears the state's marks of change. */
 export function sealBatch(state: ShardState, batch: Batch, end: BatchEnd): SealedBatch {
   const symbols: LiveSymbol[] = [];
-  const stored = storedStateOf(batch, end);
+  const stored = storedStateOf(batch);
   for (const ended of batch.ended) sealEnded(stored, ended);
   for (const symbol of batch.symbols) symbols.push(sealSymbol(stored, symbol));
   const late: LiveLate[] = [...batch.lateBars.values()].map(({ name, counts }) => ({ ...name, counts }));
@@ -75,10 +74,9 @@ export function sealBatch(state: ShardState, batch: Batch, end: BatchEnd): Seale
   };
 }
 
-function storedStateOf(batch: Batch, end: BatchEnd): StoredState {
+function storedStateOf(batch: Batch): StoredState {
   const counted = [...batch.counters].filter(([, counts]) => counts.received > 0);
   return {
-    ...(end.rewind ? { rewind: true as const } : {}),
     ledger: [],
     gapsDelete: [],
     gapsPut: [],

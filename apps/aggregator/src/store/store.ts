@@ -2,7 +2,6 @@
  * The one place that sends SQL for an aggregator: take a shard, store a batch, read bars, refresh.
  * It must not retry: the caller takes the shard again, which turns an unknown outcome into a known one.
  */
-import { quotedElement } from '@wickstream/shared/array-text';
 import type { Bar } from '@wickstream/shared/bar';
 import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { LiveLate } from '@wickstream/shared/live-codec';
@@ -11,7 +10,8 @@ import { withDeadline } from '../deadline.ts';
 import type { BarName } from '../step/batch.ts';
 import type { SealedBatch } from '../step/sealed-batch.ts';
 import type { TakenShard } from '../step/taken-shard.ts';
-import { createCommitGroup, GROUP_MAX } from './commit-group.ts';
+import { type BatchCommit, STORE_STATEMENT, storeParameters } from './batch-statement.ts';
+import { createCommitGroup } from './commit-group.ts';
 
 /** The server ends a statement after this; it is below our own deadline, so that a late answer is never a late success. Units: ms. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
@@ -52,24 +52,6 @@ export type Store = {
 
 const TAKE = 'select public.take_shard($1::int, $2::text::uuid) as taken';
 
-// The types of store_batch's parameters; all but the first travel as text.
-const TRADE_TYPES = 'text[] text[] bigint[] bigint[] bigint[] numeric[] numeric[] boolean[] bigint[]'.split(' ');
-const QUOTE_TYPES = 'text[] text[] bigint[] bigint[] numeric[] numeric[] numeric[] numeric[] bigint[]'.split(' ');
-const STORE_TYPES = ['bigint', 'bigint', 'uuid', 'text', 'text', 'bigint', 'jsonb', ...TRADE_TYPES, ...QUOTE_TYPES];
-const STORE_PARAMETERS = 1 + STORE_TYPES.length;
-
-/** The statement that stores `count` batches in one transaction. Shape: a column `batch0`, `batch1` … each. */
-function storeStatement(count: number): string {
-  const calls = Array.from({ length: count }, (_, i) => {
-    const first = i * STORE_PARAMETERS + 1;
-    const others = STORE_TYPES.map((type, j) => `$${first + 1 + j}::text::${type}`);
-    return `public.store_batch($${first}::int, ${others.join(', ')}) as batch${i}`;
-  });
-  return `select ${calls.join(', ')}`;
-}
-
-const STORE = Array.from({ length: GROUP_MAX }, (_, i) => storeStatement(i + 1));
-
 /** Batches up to this size share a transaction; larger ones are worth one of their own, side by side. Units: ticks. */
 const GROUPED_TICKS_MAX = 250;
 
@@ -101,16 +83,12 @@ export function createStore(url: string, shards: number): Store {
     return reader;
   };
 
-  type Commit = { readonly shard: number; readonly parameters: ReturnType<typeof parametersOf> };
-  const storeTogether = async (commits: readonly Commit[]): Promise<number[]> => {
-    const parameters = commits.flatMap((one) => one.parameters);
-    const query = writing().unsafe<Record<string, string>[]>(STORE[commits.length - 1] as string, parameters, {
-      prepare: true,
-    });
-    const [row] = await withDeadline(query, STORE_DEADLINE_MS, 'store_batch');
-    return commits.map((_, i) => Number(row?.[`batch${i}`]));
+  const storeTogether = async (commits: readonly BatchCommit[]): Promise<number[]> => {
+    const query = writing().unsafe<{ next: number[] }[]>(STORE_STATEMENT, storeParameters(commits), { prepare: true });
+    const [row] = await withDeadline(query, STORE_DEADLINE_MS, 'store_batches');
+    return row?.next ?? [];
   };
-  const group = createCommitGroup<Commit>({
+  const group = createCommitGroup<BatchCommit>({
     together: storeTogether,
     isRefused: (error) => error instanceof Error && error.name === 'PostgresError',
   });
@@ -129,7 +107,7 @@ export function createStore(url: string, shards: number): Store {
       return row.taken;
     },
     commit: async (tenure, batch, sealed) => {
-      const one = { shard: tenure.shard, parameters: parametersOf(tenure, batch, sealed) };
+      const one = { ...tenure, batch, sealed };
       if (sealed.ticks <= GROUPED_TICKS_MAX) return group.commit(one);
       return (await storeTogether([one]))[0] as number;
     },
@@ -171,63 +149,6 @@ export function isDataError(error: unknown): boolean {
 /** The SQLSTATE of an error, or the driver's own code, or the empty text. */
 export function sqlStateOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-function parametersOf(tenure: Tenure, batch: number, { end, clockUs, state, trades, quotes }: SealedBatch) {
-  return [
-    tenure.shard,
-    String(tenure.term),
-    String(batch),
-    tenure.owner,
-    end.offset,
-    end.anchor,
-    clockUs === null ? null : String(clockUs),
-    JSON.stringify(withoutEmpty(state)),
-    texts(trades, (row) => row.venue),
-    texts(trades, (row) => row.trade.symbol),
-    plain(trades, (row) => row.trade.id),
-    plain(trades, (row) => row.trade.lastId),
-    plain(trades, (row) => row.trade.tsUs),
-    plain(trades, (row) => row.trade.price),
-    plain(trades, (row) => row.trade.quantity),
-    plain(trades, (row) => (row.trade.buyerMaker ? 't' : 'f')),
-    plain(trades, (row) => row.trade.receivedAtUs),
-    texts(quotes, (row) => row.venue),
-    texts(quotes, (row) => row.quote.symbol),
-    plain(quotes, (row) => row.quote.id),
-    plain(quotes, (row) => row.quote.tsUs),
-    plain(quotes, (row) => row.quote.bid),
-    plain(quotes, (row) => row.quote.bidQuantity),
-    plain(quotes, (row) => row.quote.ask),
-    plain(quotes, (row) => row.quote.askQuantity),
-    plain(quotes, (row) => row.quote.receivedAtUs),
-  ];
-}
-
-// Each key costs the database a statement, and most of them are empty in most batches.
-function withoutEmpty(state: SealedBatch['state']): object {
-  return Object.fromEntries(Object.entries(state).filter(([, value]) => !Array.isArray(value) || value.length > 0));
-}
-
-// Arrays travel as PostgreSQL's own array text: numbers and checked decimals need no quotes.
-function plain<Row>(rows: readonly Row[], fieldOf: (row: Row) => string | number): string {
-  let text = '{';
-  for (let i = 0; i < rows.length; i++) text += i === 0 ? fieldOf(rows[i] as Row) : `,${fieldOf(rows[i] as Row)}`;
-  return `${text}}`;
-}
-
-function texts<Row>(rows: readonly Row[], fieldOf: (row: Row) => string): string {
-  let last = '';
-  let quoted = '""';
-  // Rows of a symbol stand together, so the last answer is mostly the next one.
-  return plain(rows, (row) => {
-    const text = fieldOf(row);
-    if (text !== last) {
-      last = text;
-      quoted = quotedElement(text);
-    }
-    return quoted;
-  });
 }
 
 type BarRow = Record<string, string> & { late: LiveLate['counts'] };

@@ -2,6 +2,7 @@
  * A connection to Redis whose commands fail soon instead of waiting, being kept or being sent again.
  * It must not hide a reconnect: whoever waits for a reply then gets an error and starts from what is committed.
  */
+import { joinRedisWrites } from '@wickstream/shared/joined-writes';
 import { redisRefusalOf } from '@wickstream/shared/redis-refusal';
 import { Cluster, Redis } from 'ioredis';
 
@@ -40,7 +41,9 @@ export function createRedisClient(url: string, onError: (error: Error) => void):
         enableOfflineQueue: false,
         clusterRetryStrategy: retryDelayMs,
       })
-    : new Redis(parsed.href, { ...CONNECTION, enableOfflineQueue: false, retryStrategy: retryDelayMs });
+    : joinRedisWrites(
+        new Redis(parsed.href, { ...CONNECTION, enableOfflineQueue: false, retryStrategy: retryDelayMs }),
+      );
   client.on('error', onError);
   return client;
 }

@@ -143,9 +143,9 @@ export function createDatabaseModel(graceUs: number, bug?: PlantedBug): Database
   };
 
   const execute = (call: Call): void => {
-    const { end, state } = call.sealed;
+    const { end } = call.sealed;
     const isBack = orderOf(end.offset) < orderOf(row.offset);
-    const isWrong = isBack && state.rewind !== true && bug === undefined;
+    const isWrong = isBack && !end.rewind && bug === undefined;
     if (!fits(call)) call.answer ??= 'refused';
     else if (isWrong) throw new Error('the offset goes back unasked');
     else {

@@ -20,7 +20,7 @@ export type MarketShared = {
   readonly onSlow: () => void;
 };
 
-type Running = { readonly name: string; readonly stop: () => void; readonly flush: () => boolean };
+type Running = { readonly name: string; readonly stop: () => void; readonly flush: () => number };
 
 /** Creates the session of a connected client. Limits: STREAMS_MAX streams, and those of its outlet. */
 export function createMarketSession(socket: SessionSocket, shared: MarketShared, target: MarketTarget) {
@@ -55,12 +55,13 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
       },
       flush: () => {
         // Before the stream has begun there is nothing to follow.
-        if (sentSeq === undefined) return true;
-        if (nowMs() - sentAtMs < outlet.gapMs()) return false;
+        if (sentSeq === undefined) return 0;
+        const waitMs = sentAtMs + outlet.gapMs() - nowMs();
+        if (waitMs > 0) return waitMs;
         for (const payload of feed.after(sentSeq)) push(stream.name, payload);
         sentSeq = feed.seq;
         sentAtMs = nowMs();
-        return true;
+        return 0;
       },
     };
     const begin = (): void => {
@@ -93,7 +94,7 @@ export function createMarketSession(socket: SessionSocket, shared: MarketShared,
       flush: () => {
         if (newest !== undefined) push(stream.name, newest);
         newest = undefined;
-        return true;
+        return 0;
       },
     };
     return one;
