@@ -77,7 +77,7 @@ for (const engine of await engines()) {
         'select live_base(0, 1)',
       );
       denied.push(
-        "select store_symbols(0, '{a}', '{b}')",
+        "select store_symbols('{0}', '{a}', '{b}')",
         'select plan_refresh()',
         "select drop_days('trades', now())",
       );

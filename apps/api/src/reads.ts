@@ -7,6 +7,7 @@ import type { Source } from '@wickstream/shared/bar';
 import type { Candle, UnknownTime } from '@wickstream/shared/candle';
 import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { TickerWindow } from '@wickstream/shared/tick';
+import { createTurns } from '@wickstream/shared/turns';
 import postgres from 'postgres';
 import { createJobReads } from './job-reads.ts';
 import { BASE_HOURS, type LiveBase, type RawBase, readBase } from './live-base.ts';
@@ -31,10 +32,19 @@ import type {
 /** The database ends a statement that runs longer. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
 
-/** A connection that was asked and says nothing for so long is half-open: longer than any statement, shorter than the gate's deadline. Units: ms. */
-export const SILENT_MAX_MS = 9_000;
+/** A connection that was asked and says nothing for so much longer than a statement may take is half-open; shorter than the gate's deadline. Units: ms. */
+const SILENT_MORE_MS = 1_000;
 
 const CONNECTIONS_MAX = 6;
+
+/** The database ends the reading of a base after this. It reads every tick that is not in a bar yet: ended sooner and tried again it might never end. Units: ms. */
+export const BASE_TIMEOUT_MS = 30_000;
+
+/** Bases read at a time: more would all be late together. */
+const BASES_MAX = 2;
+
+/** A connection for bases that is idle for longer is closed: a half-open one would be found out late. Units: s. */
+const BASE_IDLE_S = 5;
 
 /** A series in the database. */
 export type SeriesName = { readonly venue: string; readonly symbol: string; readonly source: Source };
@@ -82,21 +92,11 @@ const TICKER_COLUMNS = [
 
 /** Opens the api's connections. Limits: CONNECTIONS_MAX connections, QUERIES_MAX questions, STATEMENT_TIMEOUT_MS each. Errors: ApiError, see the gate. */
 export function createReads(url: string, options: { connectionsMax?: number } = {}) {
-  const sql = postgres(url, {
-    max: options.connectionsMax ?? CONNECTIONS_MAX,
-    fetch_types: false,
-    onnotice: () => undefined,
-    // Known to the driver, not to its types.
-    ...{ socket: createSocketMaker(SILENT_MAX_MS) },
-    connect_timeout: 5,
-    idle_timeout: 60,
-    backoff: (attempt) => Math.min(0.1 * 2 ** attempt, 1) * (0.75 + Math.random() / 2),
-    connection: {
-      application_name: 'wick_api',
-      options: `-c role=wick_reader -c statement_timeout=${STATEMENT_TIMEOUT_MS}`,
-    },
-  });
+  const sql = connect(url, options.connectionsMax ?? CONNECTIONS_MAX, STATEMENT_TIMEOUT_MS, 60);
+  const bases = connect(url, BASES_MAX, BASE_TIMEOUT_MS, BASE_IDLE_S);
   const gate = createQueryGate();
+  const baseGate = createQueryGate({ deadlineMs: BASE_TIMEOUT_MS + 2 * SILENT_MORE_MS });
+  const baseTurn = createTurns(BASES_MAX);
   const bars = (source: Source, size: '1m' | '1d') => sql(`${source === 'trade' ? 'trade' : 'quote'}_bars_${size}`);
   const time = (timeUs: number | undefined, other: string) =>
     timeUs === undefined || !Number.isFinite(timeUs)
@@ -328,9 +328,9 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
       }),
     /** A shard's base for the live memory: its last BASE_HOURS of bars and what is known beside them. */
     liveBase: (shard: number): Promise<LiveBase> =>
-      gate(() => sql<{ base: RawBase | null }[]>`select live_base(${shard}::int, ${BASE_HOURS}::int) as base`).then(
-        (rows) => readBase(shard, rows[0]?.base ?? null),
-      ),
+      baseTurn(() =>
+        baseGate(() => bases<{ base: RawBase | null }[]>`select live_base(${shard}::int, ${BASE_HOURS}::int) as base`),
+      ).then((rows) => readBase(shard, rows[0]?.base ?? null)),
     /** Which series of a base have bars before it. */
     async olderBars(base: LiveBase): Promise<OlderBars> {
       const cut = base.symbols.filter((one) => Number.isFinite(one.fromUs));
@@ -361,6 +361,23 @@ export function createReads(url: string, options: { connectionsMax?: number } = 
         () => false,
       );
     },
-    close: () => sql.end({ timeout: 3 }),
+    close: () => Promise.all([sql, bases].map((one) => one.end({ timeout: 3 }))),
   };
+}
+
+function connect(url: string, max: number, statementMs: number, idleS: number): postgres.Sql {
+  return postgres(url, {
+    max,
+    fetch_types: false,
+    onnotice: () => undefined,
+    // Known to the driver, not to its types.
+    ...{ socket: createSocketMaker(statementMs + SILENT_MORE_MS) },
+    connect_timeout: 5,
+    idle_timeout: idleS,
+    backoff: (attempt) => Math.min(0.1 * 2 ** attempt, 1) * (0.75 + Math.random() / 2),
+    connection: {
+      application_name: 'wick_api',
+      options: `-c role=wick_reader -c statement_timeout=${statementMs}`,
+    },
+  });
 }

@@ -5,6 +5,7 @@
 import type { Bar } from '@wickstream/shared/bar';
 import { createSocketMaker } from '@wickstream/shared/database-socket';
 import type { LiveLate } from '@wickstream/shared/live-codec';
+import { createTurns } from '@wickstream/shared/turns';
 import postgres from 'postgres';
 import { withDeadline } from '../deadline.ts';
 import type { BarName } from '../step/batch.ts';
@@ -16,14 +17,23 @@ import { createCommitGroup } from './commit-group.ts';
 /** The server ends a statement after this; it is below our own deadline, so that a late answer is never a late success. Units: ms. */
 export const STATEMENT_TIMEOUT_MS = 8_000;
 
-/** A connection that was asked and says nothing for so long is half-open: longer than any statement, shorter than our own deadlines. Units: ms. */
-export const SILENT_MAX_MS = 9_000;
+/** A connection that was asked and says nothing for so much longer is half-open. Units: ms. */
+const SILENT_MORE_MS = 1_000;
+
+/** An answer that has not come so much later is given up. Units: ms. */
+const DEADLINE_MORE_MS = 2_000;
 
 /** An answer that has not come by then is given up. Units: ms. */
-export const STORE_DEADLINE_MS = 10_000;
+export const STORE_DEADLINE_MS: number = STATEMENT_TIMEOUT_MS + DEADLINE_MORE_MS;
 
-/** A take waits for a batch still in flight, hence longer. Units: ms. */
-export const TAKE_DEADLINE_MS = 20_000;
+/** The server ends a take after this. It reads every tick that is not in a bar yet: ended sooner and tried again it might never end. Units: ms. */
+export const TAKE_TIMEOUT_MS = 30_000;
+
+/** Takes at a time; more would all be late together, where two after two are each in time. */
+export const TAKES_MAX = 2;
+
+/** A take of its own connection that is idle for longer is closed: a half-open one would be found out late. Units: s. */
+const TAKE_IDLE_S = 5;
 
 /** Most bars that one read asks for. */
 export const OLD_BARS_MAX = 1_000;
@@ -72,11 +82,15 @@ const READ_BARS = `select w.source, b.venue, b.symbol, ts_to_us(b.bucket)::text 
 /** Opens the database for `shards` shards: writes as wick_writer, reads as wick_reader. */
 export function createStore(url: string, shards: number): Store {
   let writer: postgres.Sql | undefined;
+  let taker: postgres.Sql | undefined;
   let reader: postgres.Sql | undefined;
-  // A take may have to wait behind a batch that is still running, so each shard has a connection of its own, and one is left over.
   const writing = () => {
-    writer ??= connect(url, 'wick_writer', Math.min(shards + 1, 17));
+    writer ??= connect(url, 'wick_writer', Math.min(shards, 16));
     return writer;
+  };
+  const taking = () => {
+    taker ??= connect(url, 'wick_writer', TAKES_MAX, { statementMs: TAKE_TIMEOUT_MS, idleS: TAKE_IDLE_S });
+    return taker;
   };
   const reading = () => {
     reader ??= connect(url, 'wick_reader', 1);
@@ -93,16 +107,21 @@ export function createStore(url: string, shards: number): Store {
     isRefused: (error) => error instanceof Error && error.name === 'PostgresError',
   });
 
+  const takeTurn = createTurns(TAKES_MAX);
+
   const reset = (): void => {
-    for (const sql of [writer, reader]) void sql?.end({ timeout: 0 }).catch(() => undefined);
+    for (const sql of [writer, taker, reader]) void sql?.end({ timeout: 0 }).catch(() => undefined);
     writer = undefined;
+    taker = undefined;
     reader = undefined;
   };
 
   return {
     take: async (shard, owner) => {
-      const query = writing().unsafe<{ taken: TakenShard }[]>(TAKE, [shard, owner], { prepare: true });
-      const [row] = await withDeadline(query, TAKE_DEADLINE_MS, 'take_shard');
+      const [row] = await takeTurn(() => {
+        const query = taking().unsafe<{ taken: TakenShard }[]>(TAKE, [shard, owner], { prepare: true });
+        return withDeadline(query, TAKE_TIMEOUT_MS + DEADLINE_MORE_MS, 'take_shard');
+      });
       if (row === undefined) throw new Error('take_shard returned nothing; run "npm run wick -- migrate"');
       return row.taken;
     },
@@ -118,25 +137,28 @@ export function createStore(url: string, shards: number): Store {
     },
     reset,
     close: async () => {
-      await Promise.all([writer?.end({ timeout: 2 }), reader?.end({ timeout: 2 })]);
+      await Promise.all([writer, taker, reader].map((sql) => sql?.end({ timeout: 2 })));
     },
   };
 }
 
+// An idle connection stays: 0 s stands for ever.
+const DEFAULT_LIMITS = { statementMs: STATEMENT_TIMEOUT_MS, idleS: 0 };
+
 /** Connects as a role, whose statements are short, or as the owner, whose may be long. Errors: none; the first query reports what is wrong. */
-export function connect(url: string, role: string | undefined, max: number): postgres.Sql {
+export function connect(url: string, role: string | undefined, max: number, limits = DEFAULT_LIMITS): postgres.Sql {
   return postgres(url, {
     max,
     // Known to the driver, not to its types: a statement never waits behind another one's on the same connection.
     ...{ max_pipeline: 1 },
-    ...(role === undefined ? {} : { socket: createSocketMaker(SILENT_MAX_MS) }),
+    ...(role === undefined ? {} : { socket: createSocketMaker(limits.statementMs + SILENT_MORE_MS) }),
     fetch_types: false,
     connect_timeout: 5,
-    idle_timeout: 0,
+    idle_timeout: limits.idleS,
     onnotice: () => undefined,
     connection: {
       application_name: 'wickstream-aggregator',
-      ...(role === undefined ? {} : { statement_timeout: STATEMENT_TIMEOUT_MS, options: `-c role=${role}` }),
+      ...(role === undefined ? {} : { statement_timeout: limits.statementMs, options: `-c role=${role}` }),
     },
   });
 }
