@@ -127,7 +127,8 @@ export function createSessionOutlet({ socket, nowMs, onSlow, onClose }: OutletPa
     },
     /** Calls `send` now, or as soon as there is room, and again after the ms that it returns, until these are 0. */
     wake(send: () => number): void {
-      if (closed) return;
+      // Who waits already is called when it may send.
+      if (closed || waiting.has(send)) return;
       waiting.add(send);
       flushOne(send);
     },

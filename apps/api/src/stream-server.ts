@@ -12,6 +12,7 @@ import { ApiError, apiErrorOf, bodyOf } from './api-error.ts';
 import { addressGroup } from './client-address.ts';
 import type { SessionSocket } from './session-outlet.ts';
 import { chooseProtocol } from './socket-protocol.ts';
+import { textFrame } from './text-frame.ts';
 
 /** Most connections of one process; one more is refused with 503. */
 export const CONNECTIONS_MAX = 10_000;
@@ -72,9 +73,9 @@ export function createStreamServer({ http, route, access, perAddressMax, log }: 
     else perAddress.delete(address);
   };
 
-  const open = (socket: WebSocket, make: SessionMaker, address: string): void => {
+  const open = (socket: WebSocket, stream: Duplex, make: SessionMaker, address: string): void => {
     count(address, 1);
-    const session = make(sessionSocket(socket));
+    const session = make(sessionSocket(socket, stream));
     sessions.set(socket, session);
     socket.on('pong', () => silent.delete(socket));
     socket.on('error', (error) => log.debug({ reason: String(error) }, 'stream client failed'));
@@ -98,7 +99,7 @@ export function createStreamServer({ http, route, access, perAddressMax, log }: 
       checkRoom(sessions.size, perAddress.get(address) ?? 0);
       const make = route(request.url ?? '');
       joinWrites(socket);
-      server.handleUpgrade(request, socket, head, (connected) => open(connected, make, address));
+      server.handleUpgrade(request, socket, head, (connected) => open(connected, socket, make, address));
     } catch (error) {
       refuse(socket, apiErrorOf(error));
     }
@@ -148,13 +149,13 @@ export function createStreamServer({ http, route, access, perAddressMax, log }: 
   };
 }
 
-function sessionSocket(socket: WebSocket) {
+function sessionSocket(socket: WebSocket, stream: Duplex) {
   return {
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
     send: (text: string) => {
-      if (socket.readyState === socket.OPEN) socket.send(text);
+      if (socket.readyState === socket.OPEN) stream.write(textFrame(text));
     },
     close: (code: number, reason: string) => {
       socket.close(code, reason);
