@@ -2,9 +2,9 @@
  * A process of WebSocket clients of the api: each subscribes, and every update is logged with its time.
  * It must not compute anything while it listens; the bench joins the log with what was sent.
  */
-import { WebSocket } from 'ws';
 import { monotonicMs } from '../monotonic.ts';
 import { createNumberList } from '../percentiles.ts';
+import { openLeanSocket } from './lean-socket.ts';
 import type { ClientsReply, ClientsRequest } from './messages.ts';
 
 const RETRY_MS = 400;
@@ -41,34 +41,30 @@ async function open({ url, clients, symbols }: Extract<ClientsRequest, { kind: '
 }
 
 /** Resolves when every subscription of the client has its snapshot. */
-function openOne(url: string, symbols: readonly string[]): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    const known = symbols.map(() => new Map<number, number>());
-    const missing = new Set(symbols.keys());
-    const subscribe = (id: number): void => {
-      const message = { op: 'subscribe', id, channel: 'candles', symbol: symbols[id], interval: '1m', limit: 2 };
-      socket.send(JSON.stringify(message));
-    };
-    socket.on('open', () => {
-      for (const id of missing) subscribe(id);
-    });
-    socket.on('message', (data) => {
-      const atMs = monotonicMs();
-      messages++;
-      const { type, id = 0, candles = [] } = JSON.parse(String(data)) as Message;
-      // A symbol that has no trade yet, or an api that still loads, refuses; it is asked again until the first snapshot comes.
-      if (type === 'error') setTimeout(subscribe, RETRY_MS, id);
-      if (type === 'snapshot' && missing.delete(id) && missing.size === 0) resolve();
-      for (const { openTime, trades } of candles) {
-        const before = known[id]?.get(openTime) ?? 0;
-        known[id]?.set(openTime, trades);
-        if (type === 'update' && trades > before) logUpdate(id, openTime, before, trades, atMs);
-      }
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => closed++);
-  });
+async function openOne(url: string, symbols: readonly string[]): Promise<void> {
+  const known = symbols.map(() => new Map<number, number>());
+  const missing = new Set(symbols.keys());
+  const complete = Promise.withResolvers<void>();
+  const subscribe = (id: number): void => {
+    const message = { op: 'subscribe', id, channel: 'candles', symbol: symbols[id], interval: '1m', limit: 2 };
+    socket.send(JSON.stringify(message));
+  };
+  const onText = (bytes: Buffer, from: number, to: number): void => {
+    const atMs = monotonicMs();
+    messages++;
+    const { type, id = 0, candles = [] } = JSON.parse(bytes.toString('latin1', from, to)) as Message;
+    // A symbol that has no trade yet, or an api that still loads, refuses; it is asked again until the first snapshot comes.
+    if (type === 'error') setTimeout(subscribe, RETRY_MS, id);
+    if (type === 'snapshot' && missing.delete(id) && missing.size === 0) complete.resolve();
+    for (const { openTime, trades } of candles) {
+      const before = known[id]?.get(openTime) ?? 0;
+      known[id]?.set(openTime, trades);
+      if (type === 'update' && trades > before) logUpdate(id, openTime, before, trades, atMs);
+    }
+  };
+  const socket = await openLeanSocket(url, { onText, onClose: () => closed++ });
+  for (const id of missing) subscribe(id);
+  await complete.promise;
 }
 
 function logUpdate(symbol: number, openMs: number, before: number, trades: number, atMs: number): void {

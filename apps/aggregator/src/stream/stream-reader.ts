@@ -75,20 +75,26 @@ export function createStreamReader(
     return reply?.[0]?.[1].map(toEntry);
   };
 
+  const readFirst = async (): Promise<string | undefined> =>
+    (await bounded(blocking.xrange(key, `(${position}`, '+', 'COUNT', 1), 'XRANGE'))[0]?.[0];
+
   const next = async (): Promise<StreamEntry[]> => {
     if (!caughtUp) {
       const page = await readRange(`(${position}`, '+');
       caughtUp = page.length < READ_ENTRIES_MAX;
       if (page.length > 0) return moveTo(page);
     }
-    const delivered = await readNew();
+    // Both go in one write: what is delivered, and the stream's own first entry after the last one, wherever it was delivered.
+    const [delivered, first] = await Promise.all([readNew(), readFirst()]);
     // Nothing came to us; what was delivered to a consumer that is gone lies in the stream all the same.
-    if (delivered === undefined) return moveTo(await readRange(`(${position}`, '+'));
+    if (delivered === undefined) return first === undefined ? [] : moveTo(await readRange(`(${position}`, '+'));
     const fresh = delivered.filter((entry) => compareStreamIds(entry.id, position) > 0);
     if (fresh.length < delivered.length) {
       await acknowledge(delivered.slice(0, delivered.length - fresh.length).map((entry) => entry.id));
     }
     if (fresh.length === 0) return [];
+    // One delivery is a piece of the stream without a hole; so is what goes on where the last one ended.
+    if (fresh[0]?.id === first) return moveTo(fresh);
     const between = await readRange(`(${position}`, `(${fresh[0]?.id}`);
     if (between.length < READ_ENTRIES_MAX) return moveTo([...between, ...fresh]);
     // A long way behind what is being delivered: go on page by page, through these entries too.
