@@ -71,6 +71,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
   const halving = createHalving();
   const trimAfterMs = options.replay ? 0 : TRIM_AFTER_MS;
   const trimmer = createStreamTrimmer(options.commands, keys.ticks, trimAfterMs, options.failPoint);
+  const stopAsked = Promise.withResolvers<void>();
   let stopping = false;
   // An error after a commit waits as if it were the first.
   let progressed = false;
@@ -129,6 +130,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
         onPublished: options.onPublished,
       },
       shouldStop: () => stopping,
+      stopAsked: stopAsked.promise,
       onLost: (offset) =>
         log.warn({ offset }, 'the stream does not hold the committed entry; reading from its beginning'),
     });
@@ -180,6 +182,7 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
   return {
     stop: async () => {
       stopping = true;
+      stopAsked.resolve();
       wake();
       await ended;
     },

@@ -49,6 +49,8 @@ export type TenureOptions = {
   readonly counters: ShardCounters;
   readonly live: Pick<LivePublisherOptions, 'redis' | 'key' | 'onError' | 'onPublished'>;
   readonly shouldStop: () => boolean;
+  /** Resolves when it is asked to stop: a take may be long, and nothing is lost by leaving it. */
+  readonly stopAsked: Promise<void>;
   readonly onLost: (offset: string) => void;
 };
 
@@ -66,7 +68,8 @@ type Settlement = Pick<Collected, 'ids' | 'length' | 'keepFrom'> & { readonly la
 /** Takes the shard and works on it until it is asked to stop. Errors: the first that happens; nothing uncommitted is kept. */
 export async function runTenure(options: TenureOptions): Promise<void> {
   const { shard, owner, store, reader, trimmer, halving, failPoint, counters } = options;
-  const taken = await store.take(shard, owner);
+  const taken = await Promise.race([store.take(shard, owner), options.stopAsked]);
+  if (taken === undefined) return;
   const tenure = { shard, term: taken.term, owner };
   const state = shardStateOf(shard, taken, options.keptUs);
   const start = await reader.start(taken.offset, taken.anchor);
