@@ -94,11 +94,11 @@ for (const engine of await engines()) {
       await expectFiveMinutes();
     });
 
-    it('stay the same through refreshes, and bars are materialised two minutes below the clock', async () => {
+    it('stay the same through refreshes, and bars are materialised a minute below the clock', async () => {
       await database.sql`call refresh_bars()`;
       const [progress] =
         await database.sql`select ts_to_us(minutes_to)::float8 as us from bar_progress where source = 'trade'`;
-      expect(progress?.us).toBe(clockUs - 2 * MINUTE_US);
+      expect(progress?.us).toBe(clockUs - MINUTE_US);
       await expectExact();
       await expectFiveMinutes();
       const moreUs = beginUs + 1600 * MINUTE_US;

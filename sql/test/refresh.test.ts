@@ -103,7 +103,7 @@ for (const engine of await engines()) {
         await sql`call refresh_bars()`;
         const [progress] =
           await sql`select ts_to_us(minutes_to)::float8 as us from bar_progress where source = 'trade'`;
-        expect(progress?.us).toBe(MIDNIGHT_US + 598 * MINUTE_US);
+        expect(progress?.us).toBe(MIDNIGHT_US + 599 * MINUTE_US);
         const lateBySilent = [{ ...(trades[0] as TradeRow), symbol: 'LATEUSDT', tsUs: MIDNIGHT_US + MINUTE_US }];
         await silent.store({ shard: 1, trades: lateBySilent, clockUs: MIDNIGHT_US + 2 * MINUTE_US });
         expect(await readCandles(sql, 'LATEUSDT', '5 minutes', null)).toHaveLength(1);

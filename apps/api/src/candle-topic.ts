@@ -5,6 +5,7 @@
 import type { Source } from '@wickstream/shared/bar';
 import { type Candle, closedThrough } from '@wickstream/shared/candle';
 import type { Windowing } from '@wickstream/shared/interval';
+import type { Turns } from '@wickstream/shared/turns';
 import { firstWindowHolding } from './bar-windows.ts';
 import type { CandleAnswers } from './candle-answer.ts';
 import { CANDLES_MAX, type CandleQuery } from './candle-query.ts';
@@ -23,7 +24,7 @@ export type TopicName = {
 /** Most candles that one subscription keeps current. */
 export const TOPIC_CANDLES_MAX = 500;
 
-/** Between two questions to the database for a topic that is older than the memory. Units: ms. */
+/** Between an answer of the database and the next question for a topic that is older than the memory. Units: ms. */
 const SQL_INTERVAL_MS = 1_000;
 
 /** A topic uses at most this share of the process: it rests ten times as long as its last evaluation took. */
@@ -37,6 +38,8 @@ export type CandleTopic = ReturnType<typeof createCandleTopic>;
 
 /** What a topic needs. Shape: `nowMs` is a clock that never goes back. */
 export type TopicOptions = {
+  /** Whose turn it is to ask the database again. */
+  readonly askingTurn: Turns;
   readonly name: TopicName;
   readonly findOne: () => SymbolMemory;
   readonly memory: LiveMemory;
@@ -45,7 +48,7 @@ export type TopicOptions = {
 };
 
 /** Creates a topic and evaluates it. Limits: `name.limit` candles; evaluations rest in proportion to their cost. Errors: `ready` rejects as the answer does. */
-export function createCandleTopic({ name, findOne, memory, answers, nowMs }: TopicOptions) {
+export function createCandleTopic({ name, findOne, memory, answers, askingTurn, nowMs }: TopicOptions) {
   const { source, windowing, limit } = name;
   const query: CandleQuery = { windowing, limit, fromUs: undefined, toUs: undefined, fill: 'none', closedOnly: false };
   const listeners = new Set<() => void>();
@@ -124,12 +127,19 @@ export function createCandleTopic({ name, findOne, memory, answers, nowMs }: Top
     asking ??= askDatabase();
   };
 
+  const readWhole = async (): Promise<boolean> => {
+    // While it waited for its turn the memory may have been loaded.
+    const whole = answers.answerAtOnce(one, source, query);
+    return replace([], whole ?? (await answers.answer(one, source, query)).candles);
+  };
+
   const askDatabase = async (): Promise<void> => {
-    restUntilMs = nowMs() + SQL_INTERVAL_MS;
     dirtyFromUs = Number.POSITIVE_INFINITY;
     try {
-      if (replace([], (await answers.answer(one, source, query)).candles)) tellListeners();
+      // A client waits for the first answer; the others take turns, since the database may be busy with what the memory waits for.
+      if (await (items.length === 0 ? readWhole() : askingTurn(readWhole))) tellListeners();
     } finally {
+      restUntilMs = nowMs() + SQL_INTERVAL_MS;
       asking = undefined;
     }
   };

@@ -2,6 +2,7 @@
  * All topics that clients are subscribed to: made on demand, told of each commit, and dropped some time after their last client.
  * It must not know sockets or candles.
  */
+import { createTurns } from '@wickstream/shared/turns';
 import type { CandleAnswers } from './candle-answer.ts';
 import { type CandleTopic, createCandleTopic, type TopicName } from './candle-topic.ts';
 import { symbolKey } from './live-base.ts';
@@ -19,6 +20,7 @@ export type CandleTopics = ReturnType<typeof createCandleTopics>;
 /** Creates the set of topics. Limits: TOPICS_MAX. */
 export function createCandleTopics(memory: LiveMemory, answers: CandleAnswers, nowMs = () => performance.now()) {
   const topics = new Map<string, CandleTopic>();
+  const askingTurn = createTurns(1);
   const lingering = new Map<CandleTopic, NodeJS.Timeout>();
   const drop = (key: string, topic: CandleTopic): void => {
     if (topic.listeners > 0) return;
@@ -46,7 +48,7 @@ export function createCandleTopics(memory: LiveMemory, answers: CandleAnswers, n
       if (known !== undefined) return known;
       const findOne = () => answers.knownSymbol(name.venue, name.symbol);
       if (topics.size >= TOPICS_MAX) return undefined;
-      const topic = createCandleTopic({ name, findOne, memory, answers, nowMs });
+      const topic = createCandleTopic({ name, findOne, memory, answers, askingTurn, nowMs });
       topics.set(key, topic);
       // A topic that could not be read at first is no topic: the next client tries anew.
       topic.ready.catch(() => topics.delete(key));

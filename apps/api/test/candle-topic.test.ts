@@ -4,6 +4,7 @@
  */
 import { MINUTE_US } from '@wickstream/shared/bar';
 import { parseWindowing } from '@wickstream/shared/interval';
+import { createTurns } from '@wickstream/shared/turns';
 import { expect, test } from 'vitest';
 import { createCandleTopic } from '../src/candle-topic.ts';
 import { readBase } from '../src/live-base.ts';
@@ -30,7 +31,7 @@ test('a topic with slow listeners follows the next commit at once', () => {
   commit('1');
   const one = memory.find('binance', 'BTCUSDT') as SymbolMemory;
   const topic = createCandleTopic({
-    ...{ memory, findOne: () => one, nowMs: () => nowMs },
+    ...{ memory, findOne: () => one, askingTurn: createTurns(1), nowMs: () => nowMs },
     name: {
       venue: 'binance',
       symbol: 'BTCUSDT',
