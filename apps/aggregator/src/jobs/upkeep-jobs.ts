@@ -3,8 +3,8 @@
  * It must hold no work of its own, and each of its jobs may run twice: BullMQ promises at least once.
  */
 import type { Logger } from '@wickstream/shared/log';
-import { Queue, Worker } from 'bullmq';
-import { closeJobs, connectForJobs, LOCK_MS, SCHEDULE_EVERY_MS } from './job-queue.ts';
+import type { Queue } from 'bullmq';
+import { startJobs } from './job-queue.ts';
 import type { JobRuns } from './job-runs.ts';
 
 /** The name of the queue; its braces keep all of its keys in one slot of a cluster. */
@@ -37,56 +37,30 @@ export type UpkeepJobs = { close(): Promise<void> };
 /** Starts to schedule and to work. Limits: one job at a time over all aggregators; the last 20 of each kind are kept. */
 export function startUpkeepJobs(options: UpkeepOptions): UpkeepJobs {
   const { redisUrl, prefix, reportAtMinutes, work, runs, log } = options;
-  const connection = connectForJobs(redisUrl);
-  const onError = (error: Error) => log.debug({ err: error }, 'upkeep');
-  connection.on('error', onError);
-  const place = { connection, prefix: `${prefix}jobs` };
-  const queue = new Queue(UPKEEP_QUEUE, place);
   const nextRuns = new Map<string, number>();
-
-  const learnNextRuns = async (): Promise<void> => {
+  const learnNextRuns = async (queue: Queue): Promise<void> => {
     for (const { key, next } of await queue.getJobSchedulers()) if (next !== undefined) nextRuns.set(key, next);
   };
-  const run = async (name: string): Promise<void> => {
+  const run = async (name: string, queue: Queue): Promise<void> => {
     if (name !== 'compress' && name !== 'report') throw new Error(`there is no job ${name}`);
-    await learnNextRuns().catch(onError);
+    await learnNextRuns(queue).catch((error: unknown) => log.debug({ err: error }, 'the next runs are not known'));
     await runs.run(name, { nextRunAtMs: () => nextRuns.get(name) ?? null }, async () => void (await work[name]()));
   };
-  const worker = new Worker(UPKEEP_QUEUE, ({ name }) => run(name), {
-    ...place,
-    concurrency: 1,
-    lockDuration: LOCK_MS,
-    stalledInterval: LOCK_MS / 2,
-    // A job that was killed half-way is given to another; it is harmless to begin again, so as often as it takes.
-    maxStalledCount: 100,
-    removeOnComplete: { count: 20 },
-    removeOnFail: { count: 20 },
-  });
-  queue.on('error', onError);
-  worker.on('error', onError);
-  worker.on('failed', (job, error) => log.warn({ err: error, job: job?.name }, 'a job failed'));
-
   const settings = { attempts: ATTEMPTS_MAX, backoff: { type: 'exponential', delay: 60_000 } } as const;
   const [minute, hour] = [reportAtMinutes % 60, Math.floor(reportAtMinutes / 60)];
-  const schedule = async (): Promise<void> => {
-    try {
-      await queue.setGlobalConcurrency(1);
+  const jobs = startJobs({
+    ...{ redisUrl, prefix, queueName: UPKEEP_QUEUE, run, log, keep: { done: 20, failed: 20 } },
+    // A job that was killed half-way is given to another; it is harmless to begin again, so as often as it takes.
+    worker: { maxStalledCount: 100 },
+    plan: async (queue) => {
       const daily = { pattern: `${minute} ${hour} * * *`, tz: 'UTC' };
       await queue.upsertJobScheduler('report', daily, { name: 'report', opts: settings });
       await queue.upsertJobScheduler('compress', { every: COMPRESS_EVERY_MS }, { name: 'compress', opts: settings });
-    } catch (error) {
-      log.debug({ err: error }, 'upkeep could not be scheduled');
-    }
-  };
-  // A machine that slept at seven makes the report when it wakes.
-  const catchUp = () => queue.add('report', {}, settings).catch(onError);
-  void schedule().then(catchUp);
-  const timer = setInterval(() => void schedule(), SCHEDULE_EVERY_MS);
-
-  return {
-    close: async () => {
-      clearInterval(timer);
-      await closeJobs({ worker, queue, connection }, onError);
     },
-  };
+  });
+  // A machine that slept at seven makes the report when it wakes.
+  void jobs.planned
+    .then(() => jobs.queue.add('report', {}, settings))
+    .catch((error: unknown) => log.debug({ err: error }, 'no report at the start'));
+  return { close: jobs.close };
 }
