@@ -165,6 +165,13 @@ export function createCandleTopic({ name, findOne, memory, answers, askingTurn, 
     });
   };
 
+  const notice = (changedFromUs: number | undefined): void => {
+    const closing = closedNow();
+    if (changedFromUs !== undefined) dirtyFromUs = Math.min(dirtyFromUs, changedFromUs);
+    if (closing !== closedThroughUs) dirtyFromUs = Math.min(dirtyFromUs, closedThroughUs);
+    if (dirtyFromUs !== Number.POSITIVE_INFINITY) schedule();
+  };
+
   evaluate();
   const ready = asking ?? Promise.resolve();
   ready.catch(() => undefined);
@@ -179,11 +186,13 @@ export function createCandleTopic({ name, findOne, memory, answers, askingTurn, 
       return seq;
     },
     /** Takes note of a commit: which bars of the topic it changed, and whether its clock closed a window. */
-    notice(changedFromUs: number | undefined): void {
-      const closing = closedNow();
-      if (changedFromUs !== undefined) dirtyFromUs = Math.min(dirtyFromUs, changedFromUs);
-      if (closing !== closedThroughUs) dirtyFromUs = Math.min(dirtyFromUs, closedThroughUs);
-      if (dirtyFromUs !== Number.POSITIVE_INFINITY) schedule();
+    notice,
+    /** Takes note of a new base: anything may have changed, and the memory can tell it at once. */
+    reload(): void {
+      clearTimeout(timer);
+      timer = undefined;
+      restUntilMs = 0;
+      notice(Number.NEGATIVE_INFINITY);
     },
     /** All candles. Order: oldest first. */
     candles: () => items.map((item) => item.candle),

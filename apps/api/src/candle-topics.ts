@@ -14,13 +14,16 @@ export const TOPICS_MAX = 5_000;
 /** A topic without clients is kept this long, so that a client that lost its connection can resume. Units: ms. */
 export const TOPIC_LINGER_MS = 60_000;
 
+/** Topics that ask the database at a time, of those that have been answered once: it may be busy with what the memory waits for. */
+const ASKING_MAX = 2;
+
 /** All topics. */
 export type CandleTopics = ReturnType<typeof createCandleTopics>;
 
 /** Creates the set of topics. Limits: TOPICS_MAX. */
 export function createCandleTopics(memory: LiveMemory, answers: CandleAnswers, nowMs = () => performance.now()) {
   const topics = new Map<string, CandleTopic>();
-  const askingTurn = createTurns(1);
+  const askingTurn = createTurns(ASKING_MAX);
   const lingering = new Map<CandleTopic, NodeJS.Timeout>();
   const drop = (key: string, topic: CandleTopic): void => {
     if (topic.listeners > 0) return;
@@ -72,7 +75,7 @@ export function createCandleTopics(memory: LiveMemory, answers: CandleAnswers, n
     },
     /** Tells the topics of a shard that its base was loaded: anything may have changed. */
     refresh(shard: number): void {
-      each(shard, (topic) => topic.notice(Number.NEGATIVE_INFINITY));
+      each(shard, (topic) => topic.reload());
     },
     get size() {
       return topics.size;
