@@ -15,6 +15,7 @@ import { read } from './benches/read.ts';
 import { size } from './benches/size.ts';
 import { stages } from './benches/stages.ts';
 import { start } from './benches/start.ts';
+import { take } from './benches/take.ts';
 import { wholeMarket } from './benches/whole-market.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -32,6 +33,7 @@ export const catalogue: readonly Scenario[] = [
   importing,
   size,
   growth,
+  take,
   start,
   stages,
 ];

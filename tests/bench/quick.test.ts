@@ -25,6 +25,7 @@ const BENCHES = [
   'panels',
   'import',
   'size',
+  'take',
   'start',
   'stages',
 ];
