@@ -30,7 +30,11 @@ export function startCandleWatch(
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const compare = (symbol: string, candle: ApiCandle): void => {
+  const compare = (symbol: string, candle: ApiCandle | null): void => {
+    if (candle === null) {
+      if (faults.length < FAULTS_MAX) faults.push(`${symbol} has a candle that is none`);
+      return;
+    }
     const name = `${symbol} ${new Date(candle.openTime).toISOString()}`;
     const fault = faultBetween(seen.get(name), candle);
     if (fault !== undefined && faults.length < FAULTS_MAX) faults.push(`${name} ${fault}`);
