@@ -234,6 +234,24 @@ describe('WS /v1/stream', () => {
     await client.wait('fresh', ({ type }) => type === 'fresh');
   });
 
+  // Before Redis is lost: what is asked here is a memory that is whole.
+  test('without the database memory answers, SQL parts are 503, and it recovers', async () => {
+    const { name } = api.database;
+    const admin = postgres(engine.adminUrl, { max: 1, onnotice: () => undefined });
+    await admin.unsafe(`alter database "${name}" with allow_connections false`);
+    await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and application_name = 'wick_api'`;
+    const expected = await rest(12);
+    expect(expected).toHaveLength(12);
+    const trades = await api.get('/v1/trades?symbol=BTCUSDT');
+    expect([trades.status, trades.body]).toMatchObject([503, { error: { code: 'database_unavailable' } }]);
+    expect(trades.headers.get('retry-after')).toBe('2');
+    const status = (await api.get('/v1/status')).body as { problems: string[] };
+    expect(status.problems.join()).toContain('database');
+    await admin.unsafe(`alter database "${name}" with allow_connections true`);
+    await admin.end();
+    await api.until('the database', async () => (await api.get('/v1/trades?symbol=BTCUSDT')).status === 200);
+  });
+
   test('FLUSHALL and a restart of Redis: the base is read again, nothing is taken back', async () => {
     const client = await connect();
     client.send(subscribe);
@@ -259,28 +277,4 @@ describe('WS /v1/stream', () => {
     expect(new Set(seqs).size).toBe(seqs.length);
     expect(snapshot.seq).toBe(seqs[0]);
   }, 40_000);
-
-  test('without the database memory answers, SQL parts are 503, and it recovers', async () => {
-    const { name } = api.database;
-    const admin = postgres(engine.adminUrl, { max: 1, onnotice: () => undefined });
-    const letIn = (isOpen: boolean) => admin.unsafe(`alter database "${name}" with allow_connections ${isOpen}`);
-    let expected: { openTime: number }[] | undefined;
-    // The base that the test before has asked for may not be there yet: then nothing can answer, and the database is let in again.
-    await api.until('the memory to be whole', async () => {
-      await letIn(false);
-      await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name} and application_name = 'wick_api'`;
-      expected = await rest(12);
-      if (expected === undefined) await letIn(true);
-      return expected !== undefined;
-    });
-    expect(expected).toHaveLength(12);
-    const trades = await api.get('/v1/trades?symbol=BTCUSDT');
-    expect([trades.status, trades.body]).toMatchObject([503, { error: { code: 'database_unavailable' } }]);
-    expect(trades.headers.get('retry-after')).toBe('2');
-    const status = (await api.get('/v1/status')).body as { problems: string[] };
-    expect(status.problems.join()).toContain('database');
-    await letIn(true);
-    await admin.end();
-    await api.until('the database', async () => (await api.get('/v1/trades?symbol=BTCUSDT')).status === 200);
-  });
 });
