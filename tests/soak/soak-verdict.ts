@@ -184,7 +184,7 @@ async function judgeAcknowledged({ client, database: { sql }, prefix, shards }: 
       const times = trades.map((trade) => trade.tsUs);
       const rows = await sql`
         select symbol || ' ' || id as name from trades
-        where symbol = any(${arrayText([...new Set(trades.map((trade) => trade.symbol))])}::text::text[])
+        where symbol = any((select ${arrayText([...new Set(trades.map((trade) => trade.symbol))])}::text::text[])::text[])
           and ts between us_to_ts(${Math.min(...times)}::float8::bigint) and us_to_ts(${Math.max(...times)}::float8::bigint)`;
       const stored = new Set(rows.map((one) => one.name as string));
       const missing = names.filter((name) => !stored.has(name));

@@ -167,7 +167,7 @@ async function secondsThatDiffer(
 ): Promise<Second[]> {
   const lateMs = channel === 'trade' ? 0 : QUOTE_DELAY_MAX_MS;
   const rows = await sql.unsafe(
-    `select width_bucket(id, $1::text::bigint[]) as place, count(*)::int as count,
+    `select width_bucket(id, (select $1::text::bigint[])) as place, count(*)::int as count,
        sum(('x' || left(md5(${TEXT[channel]}), 8))::bit(32)::bigint)::float8 as sum
      from ${TABLES[channel]} where symbol = $2 and ts >= to_timestamp($3::float8 / 1000) and ts < to_timestamp($4::float8 / 1000)
      group by 1`,
@@ -245,7 +245,9 @@ async function compareTicks(
   const lost = channel === 'trade' ? missing : await withoutUnobserved(market, symbol, missing, found);
   if (lost.length === 0) return;
   // Last of all: a row may have a time that is far from the tape's.
-  const later = await read('id = any($2::text::bigint[])', [`{${lost.map((tick) => tick.id).join(',')}}`]);
+  const later = await read('id = any((select $2::text::bigint[])::bigint[])', [
+    `{${lost.map((tick) => tick.id).join(',')}}`,
+  ]);
   const elsewhere = new Set(later.map((row) => row.id as number));
   for (const tick of lost) {
     if (elsewhere.has(tick.id)) continue;
