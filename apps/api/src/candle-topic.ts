@@ -127,11 +127,8 @@ export function createCandleTopic({ name, findOne, memory, answers, askingTurn, 
     asking ??= askDatabase();
   };
 
-  const readWhole = async (): Promise<boolean> => {
-    // While it waited for its turn the memory may have been loaded.
-    const whole = answers.answerAtOnce(one, source, query);
-    return replace([], whole ?? (await answers.answer(one, source, query)).candles);
-  };
+  // It comes out of memory when that was loaded meanwhile.
+  const readWhole = async (): Promise<boolean> => replace([], (await answers.answer(one, source, query)).candles);
 
   const askDatabase = async (): Promise<void> => {
     dirtyFromUs = Number.POSITIVE_INFINITY;
