@@ -105,7 +105,7 @@ function serverFaults({ market, cluster, random }: FaultGround): SoakFault[] {
   return [
     { name: 'Redis kill -9', needs: ['redis'], weight: 2, run: () => end(0) },
     { name: 'Redis SIGTERM', needs: ['redis'], weight: 1, run: () => redis.restart() },
-    // What follows reads up to ten minutes of the stream again, hence seldom.
+    // Power is lost seldom.
     { name: 'Redis AOF tail cut', needs: ['redis'], weight: 0.6, run: () => end(between(random, TAIL_BYTES)) },
     {
       name: 'PostgreSQL kill -9',

@@ -4,6 +4,9 @@
  *
  * The committed entry alone does not prove it. When Redis loses its tail and comes back with a clock that is behind, that entry may be sent
  * again and get its very id, while entries below it were replaced by others. So the anchor covers the entries before it too.
+ *
+ * It also carries marks: places that were committed earlier. When the tail is lost, what lies up to the newest mark that is there unchanged
+ * need not be read again.
  */
 import { createHash } from 'node:crypto';
 
@@ -13,20 +16,34 @@ import { createHash } from 'node:crypto';
  */
 export const ANCHOR_ENTRIES_MAX = 64;
 
+/** Shortest time between two marks, by the ids. Units: ms. */
+export const MARK_EVERY_MS = 1_000;
+
+/** An older mark is dropped; the stream is trimmed there. Units: ms. */
+export const MARK_AGE_MAX_MS = 600_000;
+
+/** How many times further back than what was lost the next mark lies at most, while commits are frequent. */
+const MARK_RATIO = 4;
+
 /** What of an entry the anchor looks at. */
 export type AnchorEntry = { readonly id: string; readonly h: string };
+
+/** A place that was committed earlier. Shape: the id of its entry, of the first entry that is covered, and a digest of all that are. */
+export type AnchorMark = { readonly id: string; readonly fromId: string; readonly digest: string };
 
 /** The last entries that were read. Order: as in the stream. */
 export type AnchorWindow = {
   /** Takes note of an entry; one that is the last already changes nothing. */
   push(entry: AnchorEntry): void;
-  /** The anchor at the last entry. */
-  text(): string;
+  /** The anchor at the last entry, which becomes a mark of later ones when the newest mark is far enough away. */
+  seal(): string;
   /** The id of the first entry that the anchor covers; nothing from there on may be trimmed. */
   fromId(): string;
 };
 
 const NAME_LENGTH_MAX = 300;
+const MARK_DIGEST_LENGTH = 16;
+const SHAPE = /^(?<own>.* (?<fromId>\d+-\d+) [0-9a-f]{32})(?<marks>(?: \d+-\d+\/\d+-\d+\/[0-9a-f]{16})*)$/s;
 
 /** What tells an entry from another one that got the same id: producer, boot and number. */
 export function nameOf(h: string): string {
@@ -34,35 +51,100 @@ export function nameOf(h: string): string {
   return `${producer}/${boot}/${n}`.slice(0, NAME_LENGTH_MAX);
 }
 
-/** The anchor over some entries, the last one of which is the committed one. Shape: its name, the first one's id, a digest of all. */
+/** The anchor over some entries, the last one of which is the committed one. Shape: its name, the first one's id, a digest of all; no marks. */
 export function anchorOf(entries: readonly AnchorEntry[]): string {
-  const digest = createHash('sha256');
-  for (const { id, h } of entries) digest.update(`${id} ${h}\n`);
-  return `${nameOf(entries.at(-1)?.h ?? '')} ${entries[0]?.id ?? '0-0'} ${digest.digest('hex').slice(0, 32)}`;
+  return `${nameOf(entries.at(-1)?.h ?? '')} ${entries[0]?.id ?? '0-0'} ${digestOf(entries)}`;
 }
 
 /** The id of the first entry that an anchor covers; undefined for one that names the committed entry alone, as older versions wrote. */
 export function anchorBeginning(anchor: string | null): string | undefined {
-  return / (\d+-\d+) [0-9a-f]{32}$/.exec(anchor ?? '')?.[1];
+  return SHAPE.exec(anchor ?? '')?.groups?.fromId;
 }
 
 /** Whether the entries from the anchor's beginning to the committed one are those that it was made of. */
 export function isAnchored(anchor: string | null, entries: readonly AnchorEntry[]): boolean {
   const last = entries.at(-1);
   if (last === undefined) return false;
-  return anchorBeginning(anchor) === undefined ? nameOf(last.h) === anchor : anchorOf(entries) === anchor;
+  const own = SHAPE.exec(anchor ?? '')?.groups?.own;
+  return own === undefined ? nameOf(last.h) === anchor : anchorOf(entries) === own;
 }
 
-/** Creates the window that begins with the entries which a reader found at its start. */
-export function createAnchorWindow(start: readonly AnchorEntry[]): AnchorWindow {
+/** The marks of an anchor. Order: the newest first. */
+export function anchorMarks(anchor: string | null): AnchorMark[] {
+  const texts =
+    SHAPE.exec(anchor ?? '')
+      ?.groups?.marks?.split(' ')
+      .slice(1) ?? [];
+  return texts.map((text) => {
+    const [id = '', fromId = '', digest = ''] = text.split('/');
+    return { id, fromId, digest };
+  });
+}
+
+/** Whether the entries from the mark's first to its own are those that it was made of. */
+export function isMarked(mark: AnchorMark, entries: readonly AnchorEntry[]): boolean {
+  return entries.at(-1)?.id === mark.id && markDigestOf(digestOf(entries)) === mark.digest;
+}
+
+/** Creates the window that begins with the entries which a reader found at its start, and the marks below them. Units: `markEveryMs` by the ids. */
+export function createAnchorWindow(
+  start: readonly AnchorEntry[],
+  startMarks: readonly AnchorMark[] = [],
+  markEveryMs: number = MARK_EVERY_MS,
+): AnchorWindow {
   const entries = start.map(({ id, h }) => ({ id, h }));
+  let marks = startMarks;
+  const fromId = (): string => entries[0]?.id ?? '0-0';
+
   return {
     push: ({ id, h }) => {
       if (entries.at(-1)?.id === id) return;
       entries.push({ id, h });
       if (entries.length > ANCHOR_ENTRIES_MAX) entries.shift();
     },
-    text: () => anchorOf(entries),
-    fromId: () => entries[0]?.id ?? '0-0',
+    seal: () => {
+      const id = entries.at(-1)?.id ?? '0-0';
+      const digest = digestOf(entries);
+      const name = nameOf(entries.at(-1)?.h ?? '');
+      const text = `${name} ${fromId()} ${digest}${marks.map((mark) => ` ${mark.id}/${mark.fromId}/${mark.digest}`).join('')}`;
+      if (ageMs(marks[0]?.id, id) >= markEveryMs) {
+        marks = thinned([{ id, fromId: fromId(), digest: markDigestOf(digest) }, ...marks], markEveryMs);
+      }
+      return text;
+    },
+    fromId,
   };
+}
+
+// Leaves fewer marks the older they are: one goes when its neighbours are near enough to each other. Order: the newest first.
+function thinned(marks: readonly AnchorMark[], markEveryMs: number): AnchorMark[] {
+  const newest = marks[0]?.id ?? '0-0';
+  const kept: AnchorMark[] = [];
+  for (const [i, mark] of marks.entries()) {
+    if (ageMs(mark.id, newest) > MARK_AGE_MAX_MS) break;
+    const [newer, older] = [kept.at(-1), marks[i + 1]];
+    const reachMs = MARK_RATIO * Math.max(markEveryMs, ageMs(newer?.id, newest));
+    const isNeeded = newer === undefined || older === undefined || ageMs(older.id, newest) > reachMs;
+    if (isNeeded) kept.push(mark);
+  }
+  return kept;
+}
+
+// By the time in the ids, which Redis gives by its clock. Nothing is infinitely old.
+function ageMs(id: string | undefined, newest: string): number {
+  return id === undefined ? Number.POSITIVE_INFINITY : msOf(newest) - msOf(id);
+}
+
+function msOf(id: string): number {
+  return Number(id.slice(0, id.indexOf('-')));
+}
+
+function digestOf(entries: readonly AnchorEntry[]): string {
+  const digest = createHash('sha256');
+  for (const { id, h } of entries) digest.update(`${id} ${h}\n`);
+  return digest.digest('hex').slice(0, 32);
+}
+
+function markDigestOf(digest: string): string {
+  return digest.slice(0, MARK_DIGEST_LENGTH);
 }

@@ -97,8 +97,13 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
   };
 
   // A producer that is refused sends nothing, so no commit of ours would ever find the limit and make room.
+  // One look at a time: with a Redis that is slow to answer they would pile up.
+  let checkingRoom = false;
   const checkRoom = async (): Promise<void> => {
+    if (checkingRoom) return;
+    checkingRoom = true;
     if (await isAtMemoryLimit(options.commands, keys.lease).catch(() => false)) await makeRoom();
+    checkingRoom = false;
   };
   const roomTimer = setInterval(() => void checkRoom(), ROOM_CHECK_MS);
 
@@ -123,16 +128,16 @@ export function startShardRunner(options: ShardRunnerOptions): ShardRunner {
       live: {
         redis: options.commands,
         key: keys.bars,
-        onError: (error) => {
-          if (error instanceof Error && error.message.startsWith('OOM')) void makeRoom();
-          log.warn({ err: error }, 'publishing bars failed; all kept bars follow');
-        },
+        onError: (error) => log.warn({ err: error }, 'publishing bars failed; all kept bars follow'),
         onPublished: options.onPublished,
       },
       shouldStop: () => stopping,
       stopAsked: stopAsked.promise,
-      onLost: (offset) =>
-        log.warn({ offset }, 'the stream does not hold the committed entry; reading from its beginning'),
+      onLost: (offset, after) =>
+        log.warn(
+          { offset, after: after ?? 'the beginning' },
+          'the stream does not hold the committed entry; reading again from before it',
+        ),
     });
   };
 

@@ -51,7 +51,8 @@ export type TenureOptions = {
   readonly shouldStop: () => boolean;
   /** Resolves when it is asked to stop: a take may be long, and nothing is lost by leaving it. */
   readonly stopAsked: Promise<void>;
-  readonly onLost: (offset: string) => void;
+  /** Called when the stream does not hold the entry at `offset`; it is read again after `after`, undefined for the beginning. */
+  readonly onLost: (offset: string, after: string | undefined) => void;
 };
 
 /** A batch that the database refused for its data; the halving knows what to try next. */
@@ -73,9 +74,9 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   const tenure = { shard, term: taken.term, owner };
   const state = shardStateOf(shard, taken, options.keptUs);
   const start = await reader.start(taken.offset, taken.anchor);
-  if (start.lost) options.onLost(taken.offset as string);
+  if (start.lost) options.onLost(taken.offset as string, start.entries.at(-1)?.id);
   state.streamLost = start.lost;
-  const window = createAnchorWindow(start.entries);
+  const window = createAnchorWindow(start.entries, start.marks);
   counters.taken(taken, state);
   const publisher = createLivePublisher({
     ...options.live,
@@ -99,7 +100,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     const last = collected.last as StreamEntry;
     const rewind = isWhole && offset !== null && compareStreamIds(last.id, offset) < 0;
     const end = isWhole
-      ? { offset: last.id, anchor: window.text(), rewind }
+      ? { offset: last.id, anchor: window.seal(), rewind }
       : { offset: null, anchor: null, rewind: false };
     collected.keepFrom = window.fromId();
     const sealed = sealBatch(state, collected.batch, end);

@@ -3,7 +3,7 @@
  * It must decide nothing about ticks, and acknowledges only what lies at or below its position.
  */
 
-import { anchorBeginning, isAnchored } from '@wickstream/shared/anchor';
+import { type AnchorMark, anchorBeginning, anchorMarks, isAnchored, isMarked } from '@wickstream/shared/anchor';
 import { AGGREGATOR_GROUP, ENTRY_FIELDS } from '@wickstream/shared/names';
 import { compareStreamIds, STREAM_BEGINNING } from '@wickstream/shared/stream-id';
 import { withDeadline } from '../deadline.ts';
@@ -20,12 +20,19 @@ export const ACK_IDS_MAX = 1_000;
 /** A consumer without pending entries that did nothing for this long is removed. Units: ms. */
 export const CONSUMER_IDLE_MS = 3_600_000;
 
-/** Where reading begins. `lost` when the stream does not hold what the anchor covers; `entries` are what it covers, none when reading from the beginning. */
-export type ReadStart = { readonly lost: boolean; readonly entries: readonly StreamEntry[] };
+/**
+ * Where reading begins: after the last of `entries`, at the beginning when there are none. Shape: `lost` when the stream does not hold what the
+ * anchor covers; `marks` are those below.
+ */
+export type ReadStart = {
+  readonly lost: boolean;
+  readonly entries: readonly StreamEntry[];
+  readonly marks: readonly AnchorMark[];
+};
 
 /** The reader of one stream. Errors: every call rejects with what Redis said, or after a deadline. */
 export type StreamReader = {
-  /** Goes to the committed entry, or to the beginning when it, or one of those before it that the anchor covers, is not there. */
+  /** Goes to the committed entry; when it, or one of those before it that the anchor covers, is not there, to the newest mark that is; else to the beginning. */
   start(offset: string | null, anchor: string | null): Promise<ReadStart>;
   /** The entries after the last ones returned. Order: as in the stream. Returns none when none came for BLOCK_MS. */
   next(): Promise<StreamEntry[]>;
@@ -106,11 +113,25 @@ export function createStreamReader(
     await bounded(ensureGroup(commands, key), 'XGROUP');
     caughtUp = false;
     position = STREAM_BEGINNING;
-    if (offset === null) return { lost: false, entries: [] };
+    if (offset === null) return { lost: false, entries: [], marks: [] };
+    const marks = anchorMarks(anchor);
     const entries = await readRange(anchorBeginning(anchor) ?? offset, offset);
-    if (!isAnchored(anchor, entries)) return { lost: true, entries: [] };
-    position = offset;
-    return { lost: false, entries };
+    if (isAnchored(anchor, entries)) {
+      position = offset;
+      return { lost: false, entries, marks };
+    }
+    return { lost: true, ...(await findMark(marks)) };
+  };
+
+  // The tail is lost. Up to a mark that is there unchanged everything was committed.
+  const findMark = async (marks: readonly AnchorMark[]): Promise<Omit<ReadStart, 'lost'>> => {
+    for (const [i, mark] of marks.entries()) {
+      const entries = await readRange(mark.fromId, mark.id);
+      if (!isMarked(mark, entries)) continue;
+      position = mark.id;
+      return { entries, marks: marks.slice(i) };
+    }
+    return { entries: [], marks: [] };
   };
 
   const sweep = async (offset: string): Promise<void> => {

@@ -3,7 +3,16 @@
  * It must do what those three do, in the same order, so that a rule that is missing here is a rule that is missing there.
  */
 
-import { type AnchorWindow, anchorBeginning, createAnchorWindow, isAnchored, nameOf } from '@wickstream/shared/anchor';
+import {
+  type AnchorMark,
+  type AnchorWindow,
+  anchorBeginning,
+  anchorMarks,
+  createAnchorWindow,
+  isAnchored,
+  isMarked,
+  nameOf,
+} from '@wickstream/shared/anchor';
 import type { Bar } from '@wickstream/shared/bar';
 import { type Batch, barKey, createBatch } from '../../src/step/batch.ts';
 import { type SealedBatch, sealBatch } from '../../src/step/sealed-batch.ts';
@@ -47,6 +56,9 @@ export class LostError extends Error {
   override readonly name = 'LostError';
 }
 
+// Where a tenure begins: after the last of `entries`, at the stream's beginning when there are none.
+type Begin = { readonly lost: boolean; readonly entries: readonly ModelEntry[]; readonly marks: readonly AnchorMark[] };
+
 type Tenure = {
   readonly term: number;
   batch: number;
@@ -66,6 +78,9 @@ type Tenure = {
 
 const PLACES_KEPT = 2;
 
+// The stream's clock moves by a few ms an entry. Units: ms.
+const MARK_EVERY_MS = 20;
+
 /** Creates a process that has not taken the shard yet. */
 export function createAggregatorModel(around: Surroundings): AggregatorModel {
   const { stream, database, reader, bug } = around;
@@ -83,11 +98,11 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const taken = spoilTaken(database.take(), bug);
     const reloads = bug !== 'ledger-reload' || old === undefined;
     const state = reloads ? shardStateOf(0, taken) : old.state;
-    const covered = coveredEntries(taken);
-    const entry = covered.at(-1);
-    state.streamLost = taken.offset !== null && entry === undefined;
+    const begin = beginningOf(taken);
+    const entry = begin.entries.at(-1);
+    state.streamLost = taken.offset !== null && begin.lost;
     const position = entry?.order ?? 0;
-    const window = createAnchorWindow(covered);
+    const window = createAnchorWindow(begin.entries, begin.marks, MARK_EVERY_MS);
     tenure = {
       term: taken.term,
       batch: taken.batch,
@@ -98,7 +113,7 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
       committed:
         taken.offset === null
           ? undefined
-          : { order: orderOf(taken.offset), h: entry?.h ?? '', keepFrom: orderOf(window.fromId()) },
+          : { order: orderOf(taken.offset), h: begin.lost ? '' : (entry?.h ?? ''), keepFrom: orderOf(window.fromId()) },
       caughtUp: false,
       open: createBatch(++number),
       collected: [],
@@ -109,8 +124,21 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     };
   };
 
-  // What the stream holds of the entries that the anchor covers: all of them, or none when one is not there.
-  const coveredEntries = ({ offset, anchor }: TakenShard): ModelEntry[] => {
+  // The entries that the anchor covers; when one of them is not there those of the newest mark that is there, or none.
+  const beginningOf = ({ offset, anchor }: TakenShard): Begin => {
+    const marks = anchorMarks(anchor);
+    const entries = coveredEntries(offset, anchor);
+    if (entries.length > 0) return { lost: false, entries, marks };
+    for (const [i, mark] of marks.entries()) {
+      const order = orderOf(mark.id);
+      const marked = stream.range(orderOf(mark.fromId) - 1, order + 1, READ_ENTRIES_MAX);
+      const isThere = bug === 'mark-unchecked' ? marked.at(-1)?.order === order : isMarked(mark, marked);
+      if (isThere) return { lost: true, entries: marked, marks: marks.slice(i) };
+    }
+    return { lost: true, entries: [], marks: [] };
+  };
+
+  const coveredEntries = (offset: string | null, anchor: string | null): ModelEntry[] => {
     const committed = stream.at(orderOf(offset));
     if (committed === undefined) return [];
     if (bug === 'anchor') return [committed];
@@ -158,7 +186,7 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const last = own.collected.at(-1);
     if (last === undefined || own.sending !== undefined) return undefined;
     const rewind = own.committed !== undefined && last.order < own.committed.order;
-    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: own.window.text(), rewind });
+    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: own.window.seal(), rewind });
     const base = own.committed === undefined ? null : idOf(own.committed.order);
     const call: Call = { term: own.term, batch: own.batch, base, sealed, answer: undefined };
     own.sending = { call, collected: own.collected, keepFrom: orderOf(own.window.fromId()) };

@@ -13,6 +13,7 @@ export const PLANTED_BUGS = {
   contiguity: 'entries that were delivered to another consumer are not looked for',
   anchor: 'the committed entry is known by its id alone',
   'anchor-alone': 'the committed entry is known by its own id and number; the ones before it are not looked at',
+  'mark-unchecked': 'an earlier place is known by its id alone when the committed entry is lost',
   term: 'a batch is stored if its number fits, whoever holds the shard',
   'ledger-reload': 'after an error the offset is loaded again, the ledger is not',
   'ack-before-commit': 'entries are acknowledged when they are sent to be stored',
