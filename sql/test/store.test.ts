@@ -306,6 +306,32 @@ for (const engine of await engines()) {
       await fresh.close();
     });
 
+    it('remembers the newest runs of each producer, all of the last hour, and live ones for ever', async () => {
+      const fresh = await createDatabase(engine);
+      const writer = await createWriter(fresh.sql);
+      const nowUs = MIDNIGHT_US + 40 * 86_400_000_000;
+      const run = (producer: string, boot: string, agoMinutes: number, live: boolean) => {
+        return { producer, boot, n: 1, counts: { live }, clockUs: nowUs - agoMinutes * MINUTE_US };
+      };
+      const days = (count: number) => count * 24 * 60;
+      const kept = [
+        ...Array.from({ length: 7 }, (_, i) => run('ingest-1', `new ${i}`, i * 8, true)),
+        ...Array.from({ length: 4 }, (_, i) => run('ingest-2', `old ${i}`, days(35) + i, true)),
+        run('repair-a', 'one', days(29), false),
+      ];
+      const forgotten = [
+        run('ingest-1', 'an hour ago', 61, true),
+        run('ingest-2', 'old 4', days(35) + 4, true),
+        run('repair-b', 'one', days(31), false),
+      ];
+      await writer.store({ clockUs: nowUs, state: { producers: [...kept, ...forgotten] } });
+      const taken = await takeShard(fresh.sql);
+      const names = (runs: readonly { producer: string; boot: string }[]) =>
+        runs.map(({ producer, boot }) => `${producer} ${boot}`).sort();
+      expect(names(taken.producers as (typeof kept)[number][])).toEqual(names(kept));
+      await fresh.close();
+    });
+
     it('keeps every microsecond of a time', async () => {
       const { sql } = database;
       const writer = await createWriter(sql, 3);

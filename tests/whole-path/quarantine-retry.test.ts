@@ -2,22 +2,11 @@
  * Refused trades that are sent again: `wick quarantine retry` against a real aggregator, Redis and database.
  * It must have trades refused as they are refused in earnest, and judge by the tables alone.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type AppProcess,
-  createDatabase,
-  enginesOfLongSuite,
-  startApp,
-  startRedis,
-  type TestDatabase,
-  type TestRedis,
-} from '@wickstream/servers/fixture';
+import { enginesOfLongSuite } from '@wickstream/servers/fixture';
 import type { EntryItem } from '@wickstream/shared/entry-codec';
-import { shardKeys } from '@wickstream/shared/names';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProducer } from './entry-producer.ts';
-import { runWick } from './wick-process.ts';
+import { type ShardRig, startShardRig } from './shard-rig.ts';
 
 const SYMBOL = 'BTCUSDT';
 const START_US = 1_790_000_040_000_000;
@@ -42,57 +31,31 @@ function tradeOf(id: number, price: string, step: number): EntryItem {
 }
 
 describe.each(await enginesOfLongSuite())('refused trades that are retried on $name', (engine) => {
-  let redis: TestRedis;
-  let database: TestDatabase;
-  let aggregator: AppProcess;
-  let client: Redis;
-  let env: Record<string, string>;
+  let rig: ShardRig;
   const nextEntry = createProducer('ingest-1', 1);
   let n = 0;
 
   const send = async (...items: EntryItem[]): Promise<void> => {
     n++;
-    const fields = nextEntry(items, START_US + n * 1_000_000);
-    const id = await client.xadd(shardKeys('', 0).ticks, '*', ...fields);
-    for (const untilMs = Date.now() + 60_000; ; await delay(20)) {
-      const [row] = await database.sql`select "offset" from shard_offsets where shard = 0`;
-      if (row?.offset === id) return;
-      if (Date.now() > untilMs) throw new Error(`within 60 s the entry ${id} was not stored`);
-    }
+    await rig.add(nextEntry(items, START_US + n * 1_000_000));
+    await rig.whenStored();
   };
   const retry = async (...args: string[]): Promise<Row[]> => {
-    const { code, out, error } = await runWick(
-      env,
-      'quarantine',
-      'retry',
-      '--json',
-      '--api',
-      'http://127.0.0.1:9',
-      ...args,
-    );
+    const { code, out, error } = await rig.wick('quarantine', 'retry', ...args);
     expect({ code, error }).toEqual({ code: 0, error: '' });
     return JSON.parse(out).rows.map(({ reason, outcome }: Row) => ({ reason, outcome }));
   };
   const storedIds = async () =>
-    (await database.sql`select id::int as id from trades where symbol = ${SYMBOL} order by id`).map(({ id }) => id);
+    (await rig.sql`select id::int as id from trades where symbol = ${SYMBOL} order by id`).map(({ id }) => id);
 
   beforeAll(async () => {
-    [redis, database] = await Promise.all([startRedis(), createDatabase(engine)]);
-    const nowhere = 'http://127.0.0.1:9';
-    const servers = { REDIS_URL: redis.url, DATABASE_URL: database.url, REDIS_PREFIX: '', SHARDS: '1', REPLAY: '0' };
-    env = { ...servers, FEED: 'binance', BACKFILL_HOURS: '0', BINANCE_REST_URL: nowhere };
-    aggregator = await startApp('aggregator', { ...env, AGGREGATOR_PORT: '0' });
-    client = new Redis(redis.url);
+    rig = await startShardRig(engine);
   }, 60_000);
 
-  afterAll(async () => {
-    client?.disconnect();
-    await aggregator?.stop();
-    await Promise.all([redis?.close(), database?.close()]);
-  });
+  afterAll(() => rig?.close());
 
   it('stores what may be stored by now, once, and says of each of the others why not', async () => {
-    const { sql } = database;
+    const { sql } = rig;
     await sql`alter table trades add constraint cheap check (price < 1000)`;
     await send(tradeOf(1, '100', 1), tradeOf(2, '101', 2));
     await send(tradeOf(3, '5000', 3));
@@ -133,7 +96,7 @@ describe.each(await enginesOfLongSuite())('refused trades that are retried on $n
   }, 120_000);
 
   it('stores nothing twice when it was killed before it could say what became of a row', async () => {
-    const { sql } = database;
+    const { sql } = rig;
     await sql`update quarantine set retried_at = null, outcome = null where reason = 'rejected_by_database'`;
     const [stored, received] = [await storedIds(), await sql`select sum(received)::int as received from counters`];
     expect(await retry('--reason', 'rejected_by_database')).toEqual([

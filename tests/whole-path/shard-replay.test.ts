@@ -2,30 +2,17 @@
  * A shard that an operator has processed again: `wick replay --shard` against a real aggregator, Redis and database.
  * It must compare whole tables before and after, so that whatever a replay adds, changes or forgets is seen.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type AppProcess,
-  createDatabase,
-  enginesOfLongSuite,
-  startApp,
-  startRedis,
-  type TestDatabase,
-  type TestRedis,
-} from '@wickstream/servers/fixture';
+import { enginesOfLongSuite } from '@wickstream/servers/fixture';
 import type { EntryItem } from '@wickstream/shared/entry-codec';
 import { decodeLiveCommit } from '@wickstream/shared/live-codec';
-import { shardKeys } from '@wickstream/shared/names';
-import { compareStreamIds } from '@wickstream/shared/stream-id';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProducer } from './entry-producer.ts';
-import { runWick } from './wick-process.ts';
+import { SHARD_KEYS, type ShardRig, startShardRig } from './shard-rig.ts';
 
 const SYMBOL = 'BTCUSDT';
 const START_US = 1_790_000_040_000_000;
 const STEP_US = 250_000;
 const ENTRIES = 400;
-const KEYS = shardKeys('', 0);
 const TABLES = {
   trades: 'order by id, ts',
   quotes: 'order by id, ts',
@@ -89,78 +76,51 @@ const TICKER = {
 };
 
 describe.each(await enginesOfLongSuite())('a shard that is processed again on $name', (engine) => {
-  let redis: TestRedis;
-  let database: TestDatabase;
-  let aggregator: AppProcess;
-  let client: Redis;
-  let env: Record<string, string>;
+  let rig: ShardRig;
   const send = createProducer('ingest-1', 7);
-  const ids: string[] = [];
 
-  const add = async (fields: readonly string[]): Promise<void> => {
-    ids.push((await client.xadd(KEYS.ticks, '*', ...fields)) as string);
-  };
   const addEntry = (i: number): Promise<void> => {
     const listen = (['trade', 'quote', 'ticker'] as const).map((channel): EntryItem => {
       return { kind: 'control', control: { kind: 'listen', symbol: SYMBOL, channel, tsUs: START_US } };
     });
-    return add(send([...(i === 0 ? listen : []), ...itemsOf(i)], START_US + i * STEP_US + 1));
-  };
-  const rowOf = async () => (await database.sql`select term, batch, "offset" from shard_offsets where shard = 0`)[0];
-  const whenStored = async () => {
-    for (
-      const untilMs = Date.now() + 60_000;
-      compareStreamIds((await rowOf())?.offset ?? '0-0', ids.at(-1) ?? '') < 0;
-    ) {
-      if (Date.now() > untilMs) throw new Error('within 60 s not everything was stored');
-      await delay(20);
-    }
+    return rig.add(send([...(i === 0 ? listen : []), ...itemsOf(i)], START_US + i * STEP_US + 1));
   };
   const snapshot = async () => {
     const tables: Record<string, unknown> = {};
     for (const [table, order] of Object.entries(TABLES)) {
-      tables[table] = await database.sql.unsafe(`select t::text as row from ${table} t ${order}`);
+      tables[table] = await rig.sql.unsafe(`select t::text as row from ${table} t ${order}`);
     }
-    tables.candles = await database.sql`
+    tables.candles = await rig.sql`
       select c::text as row from unnest(array['trade', 'mid']) source,
         lateral bars_exact('1m', source, 'binance', ${SYMBOL}, '2020-01-01', '2100-01-01') c`;
-    tables.ledger = await database.sql`
+    tables.ledger = await rig.sql`
       select channel, epoch, first_id, last_id, first_ts, last_ts, newest_ts, stored from ledger order by channel, epoch`;
     return tables;
   };
   const counts = async () => {
-    const [row] = await database.sql`
+    const [row] = await rig.sql`
       select sum(received)::int as received, sum(stored)::int as stored, sum(duplicate)::int as duplicate, sum(lost)::int as lost,
         sum(quarantined)::int as quarantined, sum(received - stored - duplicate - quarantined - shed - conflated - lost)::int as rest from counters`;
     return row as Record<'received' | 'stored' | 'duplicate' | 'lost' | 'quarantined' | 'rest', number>;
   };
-  const replay = (...args: string[]) => runWick(env, 'replay', '--api', 'http://127.0.0.1:9', '--json', ...args);
+  const replay = (...args: string[]) => rig.wick('replay', ...args);
 
   beforeAll(async () => {
-    [redis, database] = await Promise.all([startRedis(), createDatabase(engine)]);
-    const nowhere = 'http://127.0.0.1:9';
-    const servers = { REDIS_URL: redis.url, DATABASE_URL: database.url, REDIS_PREFIX: '', SHARDS: '1', REPLAY: '0' };
-    env = { ...servers, FEED: 'binance', BACKFILL_HOURS: '0', BINANCE_REST_URL: nowhere };
-    aggregator = await startApp('aggregator', { ...env, AGGREGATOR_PORT: '0' });
-    client = new Redis(redis.url);
+    rig = await startShardRig(engine);
     for (let i = 0; i < ENTRIES; i++) await addEntry(i);
-    await whenStored();
+    await rig.whenStored();
   }, 120_000);
 
-  afterAll(async () => {
-    client?.disconnect();
-    await aggregator?.stop();
-    await Promise.all([redis?.close(), database?.close()]);
-  });
+  afterAll(() => rig?.close());
 
   it('changes no row: everything is a duplicate, nothing is refused again, nothing becomes unobserved', async () => {
     const [before, counted] = [await snapshot(), await counts()];
     expect(before.quarantine).not.toEqual([]);
     expect(before.gaps).not.toEqual([]);
-    const { code, out, error } = await replay('--shard', '0', '--from', ids[0] ?? '');
+    const { code, out, error } = await replay('--shard', '0', '--from', rig.ids[0] ?? '');
     expect({ code, error }).toEqual({ code: 0, error: '' });
     const outcome = JSON.parse(out);
-    expect(outcome).toMatchObject({ shard: 0, from: ids[0], to: ids.at(-1), entries: ENTRIES - 1 });
+    expect(outcome).toMatchObject({ shard: 0, from: rig.ids[0], to: rig.ids.at(-1), entries: ENTRIES - 1 });
     expect(await snapshot()).toEqual(before);
     const after = await counts();
     expect(after).toEqual({
@@ -173,11 +133,11 @@ describe.each(await enginesOfLongSuite())('a shard that is processed again on $n
 
   it('goes on with live data meanwhile, and a reader of live bars never sees anything go back', async () => {
     const { stored } = await counts();
-    const at = Number(ids[ENTRIES / 2]?.split('-')[0]);
+    const at = Number(rig.ids[ENTRIES / 2]?.split('-')[0]);
     const running = replay('--shard', '0', '--from', String(at));
     for (let i = ENTRIES; i < ENTRIES + 100; i++) await addEntry(i);
     expect(await running).toMatchObject({ code: 0, error: '' });
-    await whenStored();
+    await rig.whenStored();
     const after = await counts();
     const added = Array.from({ length: 100 }, (_, i) => itemsOf(ENTRIES + i)).flat();
     const refused = added.filter(
@@ -186,11 +146,11 @@ describe.each(await enginesOfLongSuite())('a shard that is processed again on $n
     expect({ stored: after.stored - stored, rest: after.rest, lost: after.lost }).toEqual({
       ...{ stored: added.length - refused.length, rest: 0, lost: 0 },
     });
-    const [twice] = await database.sql`
+    const [twice] = await rig.sql`
       select (select count(*) - count(distinct id) from trades)::int as trades, (select count(*) - count(distinct id) from quotes)::int as quotes`;
     expect(twice).toEqual({ trades: 0, quotes: 0 });
 
-    const entries = await client.xrange(KEYS.bars, '-', '+');
+    const entries = await rig.client.xrange(SHARD_KEYS.bars, '-', '+');
     const commits = entries.map(([, fields]) => decodeLiveCommit(fields[1] as string));
     const versions = commits.map(({ term, batch }) => [term, batch] as const);
     expect(versions).toEqual([...versions].sort(([a, b], [c, d]) => a - c || b - d));
@@ -204,15 +164,15 @@ describe.each(await enginesOfLongSuite())('a shard that is processed again on $n
   }, 120_000);
 
   it('refuses what would do harm, says what the stream holds, and sets nothing back', async () => {
-    for (let boot = 1; boot <= 5; boot++) await add(createProducer('flapping', boot)([], START_US + boot));
-    await whenStored();
-    const before = await rowOf();
+    for (let boot = 1; boot <= 5; boot++) await rig.add(createProducer('flapping', boot)([], START_US + boot));
+    await rig.whenStored();
+    const before = await rig.offsetRow();
     const soon = new Date(Date.now() + 3_600_000).toISOString().slice(0, 16);
     const cases: [string[], RegExp, number][] = [
       [['--shard', '0', '--from', '1-1'], /holds \d+-\d+ \(.*Z\) to .* and no entry 1-1; name one/, 1],
       [['--shard', '0', '--from', '2026-01-01'], /nothing before 2026-01-01T00:00Z; name a later time/, 1],
       [['--shard', '0', '--from', '9999999999999-0'], /above the committed one/, 1],
-      [['--shard', '0', '--from', ids[0] ?? ''], /run that is forgotten by now.*say --from \d+-\d+, or later/, 1],
+      [['--shard', '0', '--from', rig.ids[0] ?? ''], /run that is forgotten by now.*say --from \d+-\d+, or later/, 1],
       [['--shard', '7', '--from', '1-1'], /Nothing of shard 7 was ever committed; there are 0\./, 1],
       [['--shard', '0', '--from', 'yesterday'], /--from must be an entry such as/, 2],
       [['--shard', '0'], /--from is missing/, 2],
@@ -224,9 +184,9 @@ describe.each(await enginesOfLongSuite())('a shard that is processed again on $n
       expect(outcome.error).toMatch(message);
     }
     expect(await replay('--shard', '0', '--from', soon)).toMatchObject({ code: 0 });
-    expect(await rowOf()).toEqual(before);
-    await client.del(KEYS.ticks);
-    const lost = await replay('--shard', '0', '--from', ids.at(-2) ?? '');
+    expect(await rig.offsetRow()).toEqual(before);
+    await rig.client.del(SHARD_KEYS.ticks);
+    const lost = await replay('--shard', '0', '--from', rig.ids.at(-2) ?? '');
     expect(lost).toMatchObject({ code: 1, out: '' });
     expect(lost.error).toContain('does not hold the committed entry');
   }, 120_000);

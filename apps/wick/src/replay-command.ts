@@ -24,6 +24,7 @@ export const COMMIT_WAIT_MAX_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const LOOK_EVERY_MS = 50;
 const RUNS_KEPT = 4;
+const RUNS_KEPT_MAX = 240;
 
 /** Runs it. Shape: with --shard 0 when everything was processed again, 1 when it could not be. */
 export async function runReplay(args: string[]): Promise<number> {
@@ -89,9 +90,10 @@ async function readShard(sql: Sql, shard: number): Promise<CommittedShard> {
   // What a take forgets is no longer known when the entries come again.
   const runs = await sql`
     select producer, boot, n::float8 as n from (
-      select producer, boot, n, row_number() over (partition by producer order by clock desc nulls last, boot) as age
-      from producers where shard = ${shard}) kept
-    where age <= ${RUNS_KEPT}`;
+      select p.producer, p.boot, p.n, p.clock > o.clock - interval '1 hour' as is_new,
+        row_number() over (partition by p.producer order by p.clock desc nulls last, p.boot) as age
+      from producers p join shard_offsets o using (shard) where shard = ${shard}) kept
+    where age <= ${RUNS_KEPT} or is_new and age <= ${RUNS_KEPT_MAX}`;
   const known = new Map(runs.map(({ producer, boot, n }) => [runNameOf(producer, boot), Number(n)]));
   return { shard, offset: row.offset, anchor: row.anchor, runs: known };
 }

@@ -49,7 +49,7 @@ export async function findReplayedRange(
   const beginning = anchorBeginning(anchor) ?? offset;
   if (!isAnchored(anchor, await readRange(redis, key, beginning, offset, ANCHOR_ENTRIES_MAX))) {
     throw new UsageError(
-      `The stream of shard ${shard} does not hold the committed entry ${offset}; it was lost or replaced, and its aggregator reads what there is from the beginning by itself.`,
+      `The stream of shard ${shard} does not hold the committed entry ${offset}; it was lost or replaced, and its aggregator reads again what there is, by itself.`,
     );
   }
   const from = await findStart(redis, key, committed, start);

@@ -7,8 +7,8 @@ import type { ChannelKind } from '@wickstream/shared/tick';
 import { createTimeRanges, subtractRange, type TimeRange } from '../ledger/time-ranges.ts';
 import type { TakenProducer } from './taken-shard.ts';
 
-/** Most runs that are remembered; at the limit the one with the oldest clock is forgotten. */
-export const RUNS_MAX = 64;
+/** Most runs that are remembered; at the limit the one with the oldest clock is forgotten. More than a take gives of one producer. */
+export const RUNS_MAX = 1_000;
 
 /** Names a run: producer and boot. */
 export type RunKey = string;

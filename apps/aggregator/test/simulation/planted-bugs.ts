@@ -23,6 +23,7 @@ export const PLANTED_BUGS = {
   'confirmed-gaps': 'gaps that were confirmed empty are forgotten',
   'trim-unread': 'the stream is trimmed up to what was read, not to what was committed',
   'replay-unheld': 'a shard is set back to an entry of a stream that does not hold the committed one',
+  'forgotten-runs': 'of each producer only the newest run is remembered, while the stream holds entries of older ones',
   'lost-place': 'places of a stream that was lost are still trimmed to',
 } as const;
 
@@ -31,8 +32,14 @@ export type PlantedBug = keyof typeof PLANTED_BUGS;
 
 /** What a take returned, as the bug lets it through. */
 export function spoilTaken(taken: TakenShard, bug: PlantedBug | undefined): TakenShard {
+  if (bug === 'forgotten-runs') return { ...taken, producers: newestRuns(taken.producers) };
   if (bug !== 'confirmed-gaps') return taken;
   return { ...taken, gaps: taken.gaps.filter((gap) => gap.state !== 'confirmed') };
+}
+
+function newestRuns(runs: TakenShard['producers']): TakenShard['producers'] {
+  const byProducer = Map.groupBy(runs, (run) => run.producer);
+  return [...byProducer.values()].flatMap((own) => own.toSorted((a, b) => b.clockUs - a.clockUs).slice(0, 1));
 }
 
 /** What a step left, as the bug lets it through. */
