@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isLongForm } from '@wickstream/servers/fixture';
+import { engines, isLongForm } from '@wickstream/servers/fixture';
 import { checkout } from '@wickstream/servers/server-folder';
 import { afterAll, expect, it } from 'vitest';
 
@@ -33,9 +33,10 @@ const folder = mkdtempSync(join(tmpdir(), 'wickstream-bench-'));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('every bench gives a row', { timeout: 600_000 }, async (ctx) => {
-  if (!isLongForm()) ctx.skip('benches want the machine for themselves; WICK_LONG=1 npm test runs their quick form');
-  const args = [join(checkout, 'bench/src/main.ts'), '--quick', '--out', folder];
+it('every bench gives a row', { timeout: isLongForm() ? 600_000 : 180_000 }, async () => {
+  const [engine] = await engines();
+  const only = isLongForm() || engine === undefined ? [] : ['--engine', engine.name];
+  const args = [join(checkout, 'bench/src/main.ts'), '--quick', '--out', folder, ...only];
   const run = promisify(execFile)(process.execPath, args, { cwd: folder });
   // A broken bench ends the run with an error; its row says more than that.
   const { stderr } = await run.catch((error: { stderr: string }) => error);

@@ -87,6 +87,8 @@ function useOf(pid: number | undefined): Use | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
+    // One that has just ended and is still listed has no memory.
+    if (!Number.isFinite(kilobytes)) return undefined;
     return { megabytes: kilobytes / 1_000, descriptors: readdirSync(`/proc/${pid}/fd`).length };
   } catch {
     // The process is gone, or this system has no such files.
