@@ -3,6 +3,7 @@
  * It must ask Redis only in the background, so that a status never waits for it.
  */
 import { AGGREGATOR_GROUP, shardKeys } from '@wickstream/shared/names';
+import { streamIdMs } from '@wickstream/shared/stream-id';
 import type { ShardReport } from './shard/shard-counters.ts';
 import type { RedisClient } from './stream/redis-client.ts';
 import { recordOf } from './stream/stream-reader.ts';
@@ -59,6 +60,6 @@ async function readBacklog(redis: RedisClient, key: string): Promise<Backlog> {
 export function lagOf(offset: string | null, backlog: Backlog | undefined, nowMs: number): number {
   if (backlog === undefined || backlog.lastId === '0-0' || backlog.lastId === offset) return 0;
   if (backlog.entries === 0) return 0;
-  const committedMs = Number((offset ?? backlog.lastId).split('-')[0]);
+  const committedMs = streamIdMs(offset ?? backlog.lastId);
   return Math.max(0, nowMs - committedMs);
 }

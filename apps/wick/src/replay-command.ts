@@ -23,8 +23,6 @@ export const COMMIT_WAIT_MAX_MS = 60_000;
 
 const STATEMENT_TIMEOUT_MS = 15_000;
 const LOOK_EVERY_MS = 50;
-const RUNS_KEPT = 4;
-const RUNS_KEPT_MAX = 240;
 
 /** Runs it. Shape: with --shard 0 when everything was processed again, 1 when it could not be. */
 export async function runReplay(args: string[]): Promise<number> {
@@ -62,7 +60,7 @@ async function replayShard(
   const range = await findReplayedRange(redis, key, committed, start);
   if (range.entries > 0) {
     await setBack(databaseUrl, shard, range);
-    await wake(redis, key, databaseUrl);
+    await wake(redis, key, databaseUrl, shard);
     await waitForCommit(databaseUrl, committed);
   }
   const [first] = await redis.xrange(key, range.from, '+', 'COUNT', 1);
@@ -89,11 +87,7 @@ async function readShard(sql: Sql, shard: number): Promise<CommittedShard> {
   }
   // What a take forgets is no longer known when the entries come again.
   const runs = await sql`
-    select producer, boot, n::float8 as n from (
-      select p.producer, p.boot, p.n, p.clock > o.clock - interval '1 hour' as is_new,
-        row_number() over (partition by p.producer order by p.clock desc nulls last, p.boot) as age
-      from producers p join shard_offsets o using (shard) where shard = ${shard}) kept
-    where age <= ${RUNS_KEPT} or is_new and age <= ${RUNS_KEPT_MAX}`;
+    select producer, boot, n::float8 as n from remembered_runs where shard = ${shard}`;
   const known = new Map(runs.map(({ producer, boot, n }) => [runNameOf(producer, boot), Number(n)]));
   return { shard, offset: row.offset, anchor: row.anchor, runs: known };
 }
@@ -103,12 +97,18 @@ async function setBack(url: string | undefined, shard: number, { from, anchor }:
 }
 
 // Whoever holds the shard finds out when it stores something; where no live data comes, an entry without anything in it is what it stores.
-async function wake(redis: RedisSession, key: string, url: string | undefined): Promise<void> {
-  const [row] = await withReader(url, STATEMENT_TIMEOUT_MS, (sql) => sql`select venue from settings`);
+// It carries the shard's own clock, which it leaves where it is, and by which its run is remembered.
+async function wake(redis: RedisSession, key: string, url: string | undefined, shard: number): Promise<void> {
+  const [row] = await withReader(
+    url,
+    STATEMENT_TIMEOUT_MS,
+    (sql) => sql`
+      select s.venue, ts_to_us(o.clock)::float8 as "clockUs" from settings s, shard_offsets o where o.shard = ${shard}`,
+  );
   const boot = Date.now();
   const before = { trade: 0, quote: 0, ticker: 0, quarantined: 0 };
   const names = { origin: 'control', venue: String(row?.venue), producer: `replay-${boot}` } as const;
-  const header = encodeHeader({ ...names, boot, n: 1, before, clockUs: 1 });
+  const header = encodeHeader({ ...names, boot, n: 1, before, clockUs: Number(row?.clockUs) });
   // Redis may be at its memory limit; then whatever comes next wakes the holder.
   await redis.xadd(key, '*', ENTRY_FIELDS.header, header, ENTRY_FIELDS.lines, '').catch(() => undefined);
 }

@@ -5,7 +5,7 @@
 import { ANCHOR_ENTRIES_MAX, anchorBeginning, anchorOf, isAnchored } from '@wickstream/shared/anchor';
 import { decodeHeader, type EntryHeader } from '@wickstream/shared/entry-codec';
 import { ENTRY_FIELDS } from '@wickstream/shared/names';
-import { compareStreamIds } from '@wickstream/shared/stream-id';
+import { compareStreamIds, streamIdMs } from '@wickstream/shared/stream-id';
 import { formatTime } from './command-options.ts';
 import type { RedisSession } from './redis-session.ts';
 import { UsageError } from './usage-error.ts';
@@ -132,7 +132,7 @@ function heldOf([id, fields]: [string, string[]]): Held {
 }
 
 function nameOf(id: string): string {
-  return `${id} (${new Date(Number(id.split('-')[0])).toISOString()})`;
+  return `${id} (${new Date(streamIdMs(id)).toISOString()})`;
 }
 
 function lowerFirst(text: string): string {

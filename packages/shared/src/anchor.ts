@@ -8,7 +8,8 @@
  * It also carries marks: places that were committed earlier. When the tail is lost, what lies up to the newest mark that is there unchanged
  * need not be read again.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { STREAM_BEGINNING, streamIdMs } from './stream-id.ts';
 
 /**
  * Most entries that an anchor covers. A producer sends at most one write of 32 entries again, and what was answered is never sent again:
@@ -53,7 +54,7 @@ export function nameOf(h: string): string {
 
 /** The anchor over some entries, the last one of which is the committed one. Shape: its name, the first one's id, a digest of all; no marks. */
 export function anchorOf(entries: readonly AnchorEntry[]): string {
-  return `${nameOf(entries.at(-1)?.h ?? '')} ${entries[0]?.id ?? '0-0'} ${digestOf(entries)}`;
+  return textOf(entries, digestOf(entries));
 }
 
 /** The id of the first entry that an anchor covers; undefined for one that names the committed entry alone, as older versions wrote. */
@@ -94,7 +95,8 @@ export function createAnchorWindow(
 ): AnchorWindow {
   const entries = start.map(({ id, h }) => ({ id, h }));
   let marks = startMarks;
-  const fromId = (): string => entries[0]?.id ?? '0-0';
+  // Written at every commit, and changed once in many.
+  let marksText = textOfMarks(marks);
 
   return {
     push: ({ id, h }) => {
@@ -103,22 +105,22 @@ export function createAnchorWindow(
       if (entries.length > ANCHOR_ENTRIES_MAX) entries.shift();
     },
     seal: () => {
-      const id = entries.at(-1)?.id ?? '0-0';
+      const id = entries.at(-1)?.id ?? STREAM_BEGINNING;
       const digest = digestOf(entries);
-      const name = nameOf(entries.at(-1)?.h ?? '');
-      const text = `${name} ${fromId()} ${digest}${marks.map((mark) => ` ${mark.id}/${mark.fromId}/${mark.digest}`).join('')}`;
+      const text = textOf(entries, digest) + marksText;
       if (ageMs(marks[0]?.id, id) >= markEveryMs) {
-        marks = thinned([{ id, fromId: fromId(), digest: markDigestOf(digest) }, ...marks], markEveryMs);
+        marks = thinned([{ id, fromId: firstIdOf(entries), digest: markDigestOf(digest) }, ...marks], markEveryMs);
+        marksText = textOfMarks(marks);
       }
       return text;
     },
-    fromId,
+    fromId: () => firstIdOf(entries),
   };
 }
 
 // Leaves fewer marks the older they are: one goes when its neighbours are near enough to each other. Order: the newest first.
 function thinned(marks: readonly AnchorMark[], markEveryMs: number): AnchorMark[] {
-  const newest = marks[0]?.id ?? '0-0';
+  const newest = marks[0]?.id ?? STREAM_BEGINNING;
   const kept: AnchorMark[] = [];
   for (const [i, mark] of marks.entries()) {
     if (ageMs(mark.id, newest) > MARK_AGE_MAX_MS) break;
@@ -132,17 +134,25 @@ function thinned(marks: readonly AnchorMark[], markEveryMs: number): AnchorMark[
 
 // By the time in the ids, which Redis gives by its clock. Nothing is infinitely old.
 function ageMs(id: string | undefined, newest: string): number {
-  return id === undefined ? Number.POSITIVE_INFINITY : msOf(newest) - msOf(id);
+  return id === undefined ? Number.POSITIVE_INFINITY : streamIdMs(newest) - streamIdMs(id);
 }
 
-function msOf(id: string): number {
-  return Number(id.slice(0, id.indexOf('-')));
+function firstIdOf(entries: readonly AnchorEntry[]): string {
+  return entries[0]?.id ?? STREAM_BEGINNING;
+}
+
+function textOf(entries: readonly AnchorEntry[], digest: string): string {
+  return `${nameOf(entries.at(-1)?.h ?? '')} ${firstIdOf(entries)} ${digest}`;
+}
+
+function textOfMarks(marks: readonly AnchorMark[]): string {
+  return marks.map(({ id, fromId, digest }) => ` ${id}/${fromId}/${digest}`).join('');
 }
 
 function digestOf(entries: readonly AnchorEntry[]): string {
-  const digest = createHash('sha256');
-  for (const { id, h } of entries) digest.update(`${id} ${h}\n`);
-  return digest.digest('hex').slice(0, 32);
+  let text = '';
+  for (const { id, h } of entries) text += `${id} ${h}\n`;
+  return hash('sha256', text, 'hex').slice(0, 32);
 }
 
 function markDigestOf(digest: string): string {

@@ -14,6 +14,11 @@ export function compareStreamIds(a: string, b: string): number {
   return compareIntegers(aMs, bMs) || compareIntegers(aSeq, bSeq);
 }
 
+/** When Redis gave an id, by its clock. Units: ms since the epoch. */
+export function streamIdMs(id: string): number {
+  return Number(id.split('-', 1)[0]);
+}
+
 function compareIntegers(a: string, b: string): number {
   if (a.length < 16 && b.length < 16) return Number(a) - Number(b);
   const [x, y] = [BigInt(a), BigInt(b)];

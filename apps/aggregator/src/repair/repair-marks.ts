@@ -3,7 +3,7 @@
  * It must hold nothing whose loss would harm: without it, repair only looks and asks once more.
  */
 
-import { compareStreamIds } from '@wickstream/shared/stream-id';
+import { compareStreamIds, streamIdMs } from '@wickstream/shared/stream-id';
 import type { RedisClient } from '../stream/redis-client.ts';
 
 /** After this, a shard is looked at again though repair's last entry was not seen to be committed: it may be lost. Units: ms. */
@@ -36,7 +36,7 @@ export function createRepairMarks(redis: RedisClient, prefix: string): RepairMar
       const busy = new Set<number>();
       for (const [field, entryId] of Object.entries(await redis.hgetall(sentKey))) {
         const shard = Number(field);
-        const isOld = Number(entryId.split('-')[0]) < nowMs - MARK_AGE_MAX_MS;
+        const isOld = streamIdMs(entryId) < nowMs - MARK_AGE_MAX_MS;
         if (!isOld && compareStreamIds(offsets.get(shard) ?? '0-0', entryId) < 0) busy.add(shard);
       }
       return busy;

@@ -56,7 +56,7 @@ async function writeFigures(): Promise<void> {
   }
   const happened = Object.entries(sound.happened).sort(([a], [b]) => (a < b ? -1 : 1));
   const figures = [
-    `${sound.seeds} seeds, ${sound.ticks} ticks, ${sound.count} broken promises, ${seconds} s on ${WORKERS} threads (${cpus()[0]?.model}, other work on it).`,
+    `${sound.seeds} seeds, ${sound.ticks} ticks, ${sound.count} broken promises, ${seconds} s on ${WORKERS} threads (${cpus()[0]?.model}).`,
     `In them: ${happened.map(([name, times]) => `${name} ${times}`).join(', ')}.`,
     '',
     `| planted bug | what is left out | seeds of ${PLANTED_SEEDS} that find it | one in | first seed | as |`,
