@@ -14,6 +14,8 @@ const SEED = 201;
 const FOUND_MAX_MS = 10_000;
 const BUSY_MS = 20_000;
 const EXCHANGE_FOUND_MAX_MS = 60_000;
+/** How long the socket is half-open before its ingest is killed: well beyond what the judge allows for delays. */
+const DEAF_MS = 10_000;
 const REDIS_LINKS = ['ingest-redis', 'aggregator-redis', 'api-redis'] as const;
 const DATABASE_LINKS = ['aggregator-database', 'api-database'] as const;
 const TIMEOUT = { timeout: 120_000 };
@@ -116,4 +118,25 @@ describe.skipIf(first === undefined)('links', () => {
     expect(verdict).toMatchObject(SOUND);
     recordFault({ row: 9, fault: 'half-open socket to the exchange', injected: 1, ...verdict });
   });
+
+  it(
+    'row 9: an ingest that is killed before it finds its half-open socket leaves all of that time unobserved',
+    TIMEOUT,
+    async () => {
+      const injected = quiet.proxy('ingest-exchange').deaden();
+      const beganMs = Date.now();
+      const { sql } = quiet.database;
+      // The shards' clock goes on, as if somebody listened.
+      const hasGoneOn = async () => {
+        const [row] = await sql`select min(clock) as clock from shard_offsets`;
+        return row?.clock.getTime() > beganMs + DEAF_MS;
+      };
+      await quiet.waitUntil('the clock of every shard has gone on', hasGoneOn, DEAF_MS + BUSY_MS);
+      await quiet.restart('ingest-1');
+      const verdict = await judge(quiet, { faultEndedMs: Date.now() });
+      expect(verdict).toMatchObject(SOUND);
+      expect(verdict.unobservedQuotes).toBeGreaterThan(0);
+      recordFault({ row: 9, fault: 'half-open socket to the exchange, ingest killed', injected, ...verdict });
+    },
+  );
 });

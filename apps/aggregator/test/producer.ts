@@ -56,8 +56,8 @@ export type EntryText = { readonly h: string; readonly d: string };
 
 /** One run of a producer. */
 export type TestProducer = {
-  /** The next entry of this run. */
-  entry(items: readonly EntryItem[], clockUs: number, origin?: Origin): EntryText;
+  /** The next entry of this run. Units: µs; `heardUs` is left out unless it is given. */
+  entry(items: readonly EntryItem[], clockUs: number, origin?: Origin, heardUs?: number): EntryText;
 };
 
 /** Creates a run of a producer. */
@@ -65,9 +65,10 @@ export function createProducer(producer: string, boot = 1, venue = 'binance'): T
   let n = 0;
   let before: ChannelCounts = { trade: 0, quote: 0, ticker: 0, quarantined: 0 };
   return {
-    entry: (items, clockUs, origin = 'live') => {
+    entry: (items, clockUs, origin = 'live', heardUs) => {
       n++;
-      const h = encodeHeader({ origin, venue, producer, boot, n, before, clockUs });
+      const heard = heardUs === undefined ? {} : { heardUs };
+      const h = encodeHeader({ origin, venue, producer, boot, n, before, clockUs, ...heard });
       const count = (kind: EntryItem['kind']) => items.filter((item) => item.kind === kind).length;
       const quarantined = items.reduce((sum, item) => sum + (item.kind === 'quarantined' ? item.count : 0), 0);
       before = {

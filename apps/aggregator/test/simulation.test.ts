@@ -34,6 +34,7 @@ const FAULTS = [
   'shed',
   'replay',
   'set back',
+  'deaf',
 ];
 
 describe('the shard under crashes, zombies, lost replies, copies, cut streams, two ingests and repair', () => {

@@ -1,9 +1,11 @@
 import { decodeEntry, type EntryItem } from '@wickstream/shared/entry-codec';
 import { describe, expect, it } from 'vitest';
 import { createBatch } from '../src/step/batch.ts';
+import { producerRunOf, runKey } from '../src/step/producer-run.ts';
 import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
 import { createShardState, type ShardState } from '../src/step/shard-state.ts';
 import { step } from '../src/step/step.ts';
+import type { TakenProducer } from '../src/step/taken-shard.ts';
 import { controlOf, createProducer, type EntryText, quoteOf, START_US, tickerOf, tradeOf } from './producer.ts';
 
 const SECOND_US = 1_000_000;
@@ -124,6 +126,44 @@ describe('times at which nobody listened', () => {
     expect(unobservedOf(shard.state, 'A', 'quote').at(-1)).toEqual([2 * SECOND_US, Number.POSITIVE_INFINITY]);
     shard.take(restarted.entry([quoteOf('A', 2, at(9))], at(9)));
     expect(unobservedOf(shard.state, 'A', 'quote').at(-1)).toEqual([2 * SECOND_US, 9 * SECOND_US - 1]);
+  });
+
+  it('begin where its connections were heard last, though its clock went on', () => {
+    const shard = createShard();
+    const at = (seconds: number) => START_US + seconds * SECOND_US;
+    const dying = createProducer('p', 1);
+    const wholly = controlOf({ kind: 'listen', symbol: 'A', channel: 'quote', tsUs: at(0) });
+    shard.take(dying.entry([wholly, quoteOf('A', 1, at(1))], at(1), 'live', at(1)));
+    const sealed = shard.take(dying.entry([], at(30), 'live', at(2)));
+    // What is stored of the run is all that the next owner of the shard knows.
+    const stored = JSON.parse(JSON.stringify(sealed.state.producers[0])) as TakenProducer;
+    shard.state.producers.set(runKey('p', 1), producerRunOf(stored));
+    shard.take(createProducer('p', 2).entry([quoteOf('A', 2, at(33))], at(33), 'live', at(33)));
+    expect(unobservedOf(shard.state, 'A', 'quote').slice(1)).toEqual([[2 * SECOND_US, 33 * SECOND_US - 1]]);
+  });
+
+  it('are what a second producer did not hear either, as far as it is known to have heard', () => {
+    const shard = createShard();
+    const at = (seconds: number) => START_US + seconds * SECOND_US;
+    const [first, second] = [createProducer('p', 1), createProducer('q', 1)];
+    for (const one of [first, second]) shard.take(one.entry([quoteOf('A', 1, at(1))], at(1), 'live', at(1)));
+    shard.take(second.entry([], at(9), 'live', at(5)));
+    shard.take(createProducer('p', 2).entry([quoteOf('A', 3, at(8))], at(8), 'live', at(8)));
+    expect(unobservedOf(shard.state, 'A', 'quote').slice(1)).toEqual([[5 * SECOND_US + 1, 8 * SECOND_US - 1]]);
+  });
+
+  it('leave no trace when another connection of the same producer is silent while quotes come', () => {
+    const shard = createShard();
+    const at = (seconds: number) => START_US + seconds * SECOND_US;
+    const producer = createProducer('p', 1);
+    const control = (kind: 'silence' | 'listen', seconds: number) =>
+      controlOf({ kind, symbol: 'A', channel: 'quote', tsUs: at(seconds) });
+    shard.take(producer.entry([control('listen', 0), quoteOf('A', 1, at(1))], at(1), 'live', at(1)));
+    shard.take(producer.entry([quoteOf('A', 2, at(9))], at(9), 'live', at(3)));
+    // A successor that flowed before its predecessor ended.
+    shard.take(producer.entry([control('silence', 9), control('listen', 9)], at(10), 'live', at(3)));
+    shard.take(producer.entry([quoteOf('A', 3, at(11))], at(11), 'live', at(3)));
+    expect(unobservedOf(shard.state, 'A', 'quote').slice(1)).toEqual([]);
   });
 
   it('do not follow it when a second producer heard all of it', () => {

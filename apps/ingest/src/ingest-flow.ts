@@ -74,7 +74,7 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
   const link = createRedisLink(environment.redisUrl);
   const streams = new Map<string, VenueStream>();
   const parts = { ...options, counts, clock, link };
-  const writer = openWriter(parts);
+  const writer = openWriter(parts, () => pool.heardUs());
   const { closeGraceMs } = environment;
   const beat = createClockBeat({ clock, shards: writer.shards, closeGraceMs, onSecond: writer.releaseRefusals });
   const sync = replay ? undefined : createClockSync(clock, rest.readServerTimeMs, log);
@@ -123,13 +123,13 @@ export function createIngestFlow(options: IngestFlowOptions): IngestFlow {
 
 type Parts = IngestFlowOptions & { counts: IngestCounts; clock: FeedClock; link: RedisLink };
 
-function openWriter(parts: Parts): StreamWriter {
+function openWriter(parts: Parts, heardUs: () => number): StreamWriter {
   const { environment, limits, link, clock, counts, log } = parts;
   const { venue, producer, redisPrefix: prefix, shards } = environment;
   return createStreamWriter({
     bufferBytesMax: environment.bufferBytesMax,
     ...limits,
-    ...{ link, clock, venue, producer, prefix, shards },
+    ...{ link, clock, heardUs, venue, producer, prefix, shards },
     boot: Date.now(),
     failPoint: createFailPoint(environment.failPoint),
     onShed: (pair) => countShed(counts, pair),

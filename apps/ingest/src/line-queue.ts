@@ -6,11 +6,12 @@ import type { ChannelCounts } from '@wickstream/shared/entry-codec';
 import { costOf, type Line } from './line.ts';
 import { type ShedPair, shedLines } from './line-shedding.ts';
 
-/** The lines of one entry. Units: `clockUs` of its last line, which is a beat where `endsInBeat`. */
+/** The lines of one entry. Units: `clockUs` and `heardUs` of its last line, which is a beat where `endsInBeat`. */
 export type Cut = {
   readonly text: string;
   readonly counts: ChannelCounts;
   readonly clockUs: number;
+  readonly heardUs: number;
   readonly endsInBeat: boolean;
   readonly bytes: number;
 };
@@ -27,8 +28,8 @@ const COMPACT_AT = 4096;
 export type LineQueue = {
   /** Errors: RangeError when the text holds a line end, which no encoded item does. */
   push(line: Line): void;
-  /** Ends an entry at the clock `clockUs`, so that it holds nothing received later. */
-  beat(clockUs: number): void;
+  /** Ends an entry at the clock `clockUs`, so that it holds nothing received later. Units: as a line's. */
+  beat(clockUs: number, heardUs: number): void;
   /** Takes the lines of the next entry, or undefined when nothing waits. */
   take(): Cut | undefined;
   /** Gives up lines until at most `bytesMax` remain, by the rules of line-shedding. */
@@ -50,13 +51,13 @@ export function createLineQueue(): LineQueue {
     bytes += costOf(line);
   };
 
-  const beat = (clockUs: number): void => {
+  const beat = (clockUs: number, heardUs: number): void => {
     const last = waiting.length > head ? waiting[waiting.length - 1] : undefined;
     if (last?.kind === 'beat') {
       waiting.pop();
       bytes -= costOf(last);
     }
-    push({ text: '', kind: 'beat', symbol: '', ticks: 0, clockUs });
+    push({ text: '', kind: 'beat', symbol: '', ticks: 0, clockUs, heardUs });
   };
 
   const take = (): Cut | undefined => {
@@ -110,5 +111,6 @@ function cutOf(waiting: readonly Line[], head: number, end: number): Cut {
     text += text === '' ? line.text : `\n${line.text}`;
   }
   const last = waiting[end - 1] as Line;
-  return { text, counts, clockUs: last.clockUs, endsInBeat: last.kind === 'beat', bytes };
+  const { clockUs, heardUs } = last;
+  return { text, counts, clockUs, heardUs, endsInBeat: last.kind === 'beat', bytes };
 }

@@ -8,7 +8,7 @@ import type { ChannelCounts } from '@wickstream/shared/entry-codec';
 export type LineKind = keyof ChannelCounts | 'control' | 'beat';
 
 /**
- * One line that waits. Units: `clockUs` is the feed's time when it was queued.
+ * One line that waits. Units: `clockUs` is the feed's time when it was queued, `heardUs` until when every connection had been heard then.
  * `fold` names what a control line supersedes: `<control> <symbol> <channel>`.
  */
 export type Line = {
@@ -17,6 +17,7 @@ export type Line = {
   readonly symbol: string;
   readonly ticks: number;
   readonly clockUs: number;
+  readonly heardUs: number;
   readonly fold?: string;
 };
 

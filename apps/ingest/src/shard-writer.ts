@@ -18,13 +18,14 @@ export const RETRY_MAX_MS = 1000;
 /** Most entries of one write; a write is one transaction, so that a failure can neither skip nor reorder one of them. */
 export const ENTRIES_PER_WRITE_MAX = 32;
 
-/** What a shard's writer is given. Errors: `append` rejects when the entries may not have been written; all of them or none are. */
+/** What a shard's writer is given. Shape: `heardUs` says until when every connection has been heard. Errors: `append` rejects when the entries may not have been written; all of them or none are. */
 export type ShardWriterOptions = {
   readonly venue: string;
   readonly producer: string;
   readonly boot: number;
   readonly append: (entries: readonly StreamEntry[]) => Promise<unknown>;
   readonly nowUs: () => number;
+  readonly heardUs: () => number;
   readonly onFailure: (error: Error) => void;
 };
 
@@ -97,8 +98,10 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
     n++;
     lastCutMs = performance.now();
     // A backlog must not carry the present time: the entries behind it still hold ticks of the past, which would come late.
-    clockUs = Math.max(clockUs, queue.lines() === 0 && !cut.endsInBeat ? options.nowUs() : cut.clockUs);
-    const header: EntryHeader = { origin: 'live', venue, producer, boot, n, before, clockUs };
+    const isLast = queue.lines() === 0 && !cut.endsInBeat;
+    clockUs = Math.max(clockUs, isLast ? options.nowUs() : cut.clockUs);
+    const heardUs = Math.min(clockUs, isLast ? options.heardUs() : cut.heardUs);
+    const header: EntryHeader = { origin: 'live', venue, producer, boot, n, before, clockUs, heardUs };
     before = addCounts(before, cut.counts);
     return header;
   };
@@ -132,7 +135,7 @@ export function createShardWriter(options: ShardWriterOptions): ShardWriter {
       schedule();
     },
     beat: (beatUs) => {
-      queue.beat(beatUs);
+      queue.beat(beatUs, options.heardUs());
       schedule();
     },
     shed: (keptShare) => queue.shed(Math.floor(queue.bytes() * keptShare)),

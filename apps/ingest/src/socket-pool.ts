@@ -29,6 +29,11 @@ export type SocketPool = {
   /** Replaces the connection that carries a symbol. */
   renew(symbol: string): void;
   slots(): readonly SocketSlot[];
+  /**
+   * Until when every connection has been heard: what the venue sent later may be lost on one that is dead and not yet known to be.
+   * Infinity when none has opened. Units: µs of the feed.
+   */
+  heardUs(): number;
   /** Closes every connection and reports the silence of each symbol. */
   close(): void;
 };
@@ -94,9 +99,17 @@ export function createSocketPool(options: SocketPoolOptions): SocketPool {
     symbolsOf.set(slot, new Set(held));
   };
 
+  // Asked for every line, so without a list.
+  const heardUs = (): number => {
+    let oldestUs = Number.POSITIVE_INFINITY;
+    for (const slot of symbolsOf.keys()) oldestUs = Math.min(oldestUs, slot.heardUs());
+    return oldestUs;
+  };
+
   return {
     setSymbols,
     slots,
+    heardUs,
     setPaused: (pause) => {
       paused = pause;
       for (const slot of slots()) slot.setPaused(pause);

@@ -34,6 +34,8 @@ export type SocketSlot = {
   want(streams: readonly string[]): void;
   streams(): readonly string[];
   sockets(): readonly StreamSocket[];
+  /** When the connection that has been silent for longest was heard last; infinity when none has opened. Units: µs of the feed. */
+  heardUs(): number;
   setPaused(paused: boolean): void;
   /** Replaces the connection: opens a new one and closes the old one when the new one carries everything. */
   handOver(): void;
@@ -95,6 +97,13 @@ export function createSocketSlot(options: SocketSlotOptions, first: readonly str
     if (reason !== 'handover') failures++;
   };
 
+  // Asked for every line, so without a list.
+  const heardUs = (): number => {
+    let oldestUs = Number.POSITIVE_INFINITY;
+    for (const socket of sockets) if (socket.hasOpened()) oldestUs = Math.min(oldestUs, socket.lastHeardUs());
+    return oldestUs;
+  };
+
   const handOver = (): void => {
     for (const socket of sockets) retire(socket);
   };
@@ -116,6 +125,7 @@ export function createSocketSlot(options: SocketSlotOptions, first: readonly str
     },
     streams: () => streams,
     sockets: () => [...sockets],
+    heardUs,
     setPaused: (pause) => {
       paused = pause;
       for (const socket of sockets) socket.setPaused(pause);

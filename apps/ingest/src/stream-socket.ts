@@ -64,6 +64,8 @@ export type StreamSocket = {
   confirmed(): ReadonlyMap<string, number>;
   isComplete(): boolean;
   isOpen(): boolean;
+  /** Whether it was open once, so that streams may have flowed. */
+  hasOpened(): boolean;
   lastHeardUs(): number;
   lastHeardMs(): number;
   readonly createdAtMs: number;
@@ -85,6 +87,7 @@ export function openStreamSocket(options: StreamSocketOptions): StreamSocket {
   let nextId = 1;
   let lastHeardUs = clock.nowUs();
   let lastHeardMs = performance.now();
+  let opened = false;
   let paused = false;
   let ended = false;
 
@@ -153,6 +156,7 @@ export function openStreamSocket(options: StreamSocketOptions): StreamSocket {
   };
 
   ws.on('open', () => {
+    opened = true;
     hear();
     if (paused) ws.pause();
     clock.onceKnown(() => subscription.open(inUrl, clock.nowUs()));
@@ -178,6 +182,7 @@ export function openStreamSocket(options: StreamSocketOptions): StreamSocket {
     confirmed: subscription.confirmed,
     isComplete: () => !ended && ws.readyState === WebSocket.OPEN && subscription.isComplete(),
     isOpen: () => !ended && ws.readyState === WebSocket.OPEN,
+    hasOpened: () => opened,
     lastHeardUs: () => lastHeardUs,
     lastHeardMs: () => lastHeardMs,
     createdAtMs: performance.now(),

@@ -25,6 +25,8 @@ const CHECK_EVERY_LINES = 256;
 export type StreamWriterOptions = {
   readonly link: RedisLink;
   readonly clock: FeedClock;
+  /** Until when every connection has been heard. Units: µs of the feed. */
+  readonly heardUs: () => number;
   readonly failPoint: FailPoint;
   readonly venue: string;
   readonly producer: string;
@@ -57,7 +59,7 @@ export type StreamWriter = {
 
 /** Creates the writers of all shards. Limits: `bufferBytesMax`. */
 export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
-  const { link, clock, venue } = options;
+  const { link, clock, venue, heardUs } = options;
   const { bufferBytesMax } = options;
   const keys = Array.from({ length: options.shards }, (_, shard) => shardKeys(options.prefix, shard).ticks);
   const shards = keys.map((key, shard) =>
@@ -66,6 +68,7 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
       producer: options.producer,
       boot: options.boot,
       nowUs: clock.nowUs,
+      heardUs,
       onFailure: (error) => options.onFailure(shard, error),
       append: async (entries) => {
         options.failPoint('before_xadd');
@@ -110,12 +113,14 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     const channel = 'channel' in control ? control.channel : '';
     const text = encodeItem({ kind: 'control', control });
     const fold = `${control.kind} ${control.symbol} ${channel}`;
-    shard.push({ text, kind: 'control', symbol: control.symbol, ticks: 0, clockUs: clock.nowUs(), fold });
+    const times = { clockUs: clock.nowUs(), heardUs: heardUs() };
+    shard.push({ text, kind: 'control', symbol: control.symbol, ticks: 0, ...times, fold });
   };
 
   const pushRefusal = (shard: ShardWriter, refused: Quarantined): void => {
     const { symbol, count: ticks } = refused;
-    shard.push({ text: encodeItem(refused), kind: 'quarantined', symbol, ticks, clockUs: clock.nowUs() });
+    const times = { clockUs: clock.nowUs(), heardUs: heardUs() };
+    shard.push({ text: encodeItem(refused), kind: 'quarantined', symbol, ticks, ...times });
   };
 
   return {
@@ -124,7 +129,8 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     bytes,
     writeTick: (tick) => {
       const { kind, symbol } = tick;
-      shardAt(indexOf(symbol)).push({ text: encodeItem(tick), kind, symbol, ticks: 1, clockUs: clock.nowUs() });
+      const text = encodeItem(tick);
+      shardAt(indexOf(symbol)).push({ text, kind, symbol, ticks: 1, clockUs: clock.nowUs(), heardUs: heardUs() });
       checkBuffer();
     },
     writeRefusal: (refused) => {

@@ -19,7 +19,7 @@ import { binance } from '../src/venues/binance.ts';
 
 function line(kind: LineKind, symbol: string, clockUs: number, fold?: string): Line {
   const text = `${kind}-${symbol}-${clockUs}`;
-  return { text, kind, symbol, ticks: 1, clockUs, ...(fold !== undefined && { fold }) };
+  return { text, kind, symbol, ticks: 1, clockUs, heardUs: clockUs - 1, ...(fold !== undefined && { fold }) };
 }
 
 describe('the queue of a shard', () => {
@@ -28,7 +28,7 @@ describe('the queue of a shard', () => {
     queue.push(line('trade', 'A', 1));
     queue.push(line('quote', 'A', 2));
     const cut = queue.take();
-    expect(cut).toMatchObject({ text: 'trade-A-1\nquote-A-2', clockUs: 2, endsInBeat: false });
+    expect(cut).toMatchObject({ text: 'trade-A-1\nquote-A-2', clockUs: 2, heardUs: 1, endsInBeat: false });
     expect(cut?.counts).toEqual({ trade: 1, quote: 1, ticker: 0, quarantined: 0 });
     expect(queue.take()).toBeUndefined();
     expect(queue.bytes()).toBe(0);
@@ -37,12 +37,12 @@ describe('the queue of a shard', () => {
   test('a beat ends an entry, alone it is an entry without lines, and a second one replaces it', () => {
     const queue = createLineQueue();
     queue.push(line('trade', 'A', 1));
-    queue.beat(60);
+    queue.beat(60, 59);
     queue.push(line('trade', 'A', 61));
-    expect(queue.take()).toMatchObject({ text: 'trade-A-1', clockUs: 60, endsInBeat: true });
+    expect(queue.take()).toMatchObject({ text: 'trade-A-1', clockUs: 60, heardUs: 59, endsInBeat: true });
     expect(queue.take()).toMatchObject({ text: 'trade-A-61', clockUs: 61 });
-    queue.beat(70);
-    queue.beat(80);
+    queue.beat(70, 59);
+    queue.beat(80, 59);
     expect(queue.take()).toMatchObject({ text: '', clockUs: 80, endsInBeat: true });
     expect(queue.take()).toBeUndefined();
   });
@@ -167,6 +167,7 @@ test('live, a minute ends at its boundary and grace, and carries exactly that ti
     producer: 'p',
     boot: 1,
     nowUs: clock.nowUs,
+    heardUs: clock.nowUs,
     onFailure: heard.reject,
     append: async ([entry]) =>
       heard.resolve({ beatUs: decodeHeader(entry?.header ?? '').clockUs, nowUs: clock.nowUs() }),

@@ -11,7 +11,7 @@ import { createStreamLimit } from '../src/stream-limit.ts';
 
 const countAt = (ms: number) => ({ frames: 1, lastFrameMs: ms, lastTradeMs: ms, lastQuoteMs: ms, lastTradeId: 1 });
 const mayTrade = () => true;
-const line = (n: number) => ({ text: `t${n}`, kind: 'trade' as const, symbol: 'A', ticks: 1, clockUs: n });
+const line = (n: number) => ({ text: `t${n}`, kind: 'trade' as const, symbol: 'A', ticks: 1, clockUs: n, heardUs: n });
 
 test('a quiet symbol is asked for, less and less often, until a trade comes', () => {
   const asked = new Map();
@@ -66,10 +66,39 @@ test('a quiet symbol of which the venue has newer trades is lost; one that it ha
   expect(lost).toEqual(['A']);
 });
 
+test('an entry says until when the connections were heard, never more than what it and those before it hold', async () => {
+  const written: StreamEntry[] = [];
+  let [nowUs, heardUs] = [2000, Number.POSITIVE_INFINITY];
+  const shard = createShardWriter({
+    ...{ venue: 'v', producer: 'p', boot: 1, nowUs: () => nowUs, heardUs: () => heardUs, onFailure: () => undefined },
+    append: async (entries) => written.push(...entries),
+  });
+  // A backlog of three entries, while a connection is silent since 700.
+  for (let n = 1; n <= 1200; n++) shard.push({ ...line(n), heardUs: Math.min(n, 700) });
+  heardUs = 1900;
+  await shard.drained();
+  [nowUs, heardUs] = [3000, 1900];
+  shard.beat(2900);
+  await shard.drained();
+  // Without any open connection nothing is claimed to be listened to.
+  [nowUs, heardUs] = [4000, Number.POSITIVE_INFINITY];
+  shard.push(line(3900));
+  await shard.drained();
+  const said = written.map((entry) => decodeHeader(entry.header));
+  expect(said.map(({ clockUs, heardUs }) => [clockUs, heardUs])).toEqual([
+    [500, 500],
+    [1000, 700],
+    [2000, 1900],
+    [2900, 1900],
+    [4000, 4000],
+  ]);
+  shard.close();
+});
+
 test('a held shard writes nothing, and everything in order once it is let go', async () => {
   const written: StreamEntry[] = [];
   const shard = createShardWriter({
-    ...{ venue: 'v', producer: 'p', boot: 1, nowUs: () => 5, onFailure: () => undefined },
+    ...{ venue: 'v', producer: 'p', boot: 1, nowUs: () => 5, heardUs: () => 5, onFailure: () => undefined },
     append: async (entries) => written.push(...entries),
   });
   shard.push(line(1));

@@ -5,7 +5,7 @@
 import type { ChannelKind, Quarantined, QuarantineReason, Quote, Ticker, TickerWindow, Trade } from './tick.ts';
 
 /** Version of the entry format that is written; a reader refuses newer ones with an EntryFormatError. */
-export const ENTRY_VERSION = 1;
+export const ENTRY_VERSION = 2;
 
 /**
  * The oldest version that is still read. Streams hold what older producers wrote, and both run at once in an upgrade, so this stays at least
@@ -26,7 +26,8 @@ export type ChannelCounts = {
 
 /**
  * The header of an entry. `n` runs from 1 per (producer, boot, shard); `before` counts what earlier entries of the same run held.
- * Units: `clockUs` is the producer's exchange-corrected time at flush, µs since the epoch.
+ * Units: `clockUs` is the producer's exchange-corrected time at flush, µs since the epoch; `heardUs` is until when each of its connections is
+ * known to have been heard, and that is in this entry or an earlier one. Absent where the producer has no connections, and in version 1.
  */
 export type EntryHeader = {
   readonly origin: Origin;
@@ -36,6 +37,7 @@ export type EntryHeader = {
   readonly n: number;
   readonly before: ChannelCounts;
   readonly clockUs: number;
+  readonly heardUs?: number;
 };
 
 /** What a control entry asks the ledger to do. Units: times in µs, ids inclusive. */
@@ -82,8 +84,8 @@ export class EntryFormatError extends Error {
 
 /** The header's text, the value of field `h`. */
 export function encodeHeader(header: EntryHeader): string {
-  const { before } = header;
-  return [
+  const { before, heardUs } = header;
+  const fields = [
     ENTRY_VERSION,
     header.origin,
     header.venue,
@@ -95,20 +97,22 @@ export function encodeHeader(header: EntryHeader): string {
     before.ticker,
     before.quarantined,
     header.clockUs,
-  ].join(',');
+  ];
+  if (heardUs !== undefined) fields.push(heardUs);
+  return fields.join(',');
 }
 
 /** Reads field `h`. Errors: EntryFormatError. */
 export function decodeHeader(text: string): EntryHeader {
   const parts = text.split(',');
-  if (parts.length !== 11 || !isReadable(parts[0])) {
+  if (!hasFields(parts) || !isReadable(parts[0])) {
     throw new EntryFormatError(
       `entry header "${text.slice(0, 80)}" is not of version ${ENTRY_VERSION}; upgrade this app`,
     );
   }
   const [, origin, venue, producer, ...numbers] = parts;
-  const [boot, n, trade, quote, ticker, quarantined, clockUs] = numbers.map(Number);
-  const values = [boot, n, trade, quote, ticker, quarantined, clockUs];
+  const values = numbers.map(Number);
+  const [boot, n, trade, quote, ticker, quarantined, clockUs, heardUs] = values;
   if (!values.every(Number.isSafeInteger) || !isOrigin(origin)) {
     throw new EntryFormatError(`entry header "${text.slice(0, 80)}" holds a field of the wrong type`);
   }
@@ -125,7 +129,15 @@ export function decodeHeader(text: string): EntryHeader {
       quarantined: quarantined as number,
     },
     clockUs: clockUs as number,
+    ...(heardUs === undefined ? {} : { heardUs }),
   };
+}
+
+const HEADER_FIELDS = 11;
+
+// The time until when was heard came with version 2, and may be absent.
+function hasFields({ length, 0: version }: readonly string[]): boolean {
+  return length === HEADER_FIELDS || (length === HEADER_FIELDS + 1 && Number(version) > 1);
 }
 
 function isReadable(version: string | undefined): boolean {

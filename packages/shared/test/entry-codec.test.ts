@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   decodeEntry,
+  ENTRY_VERSION,
+  ENTRY_VERSION_OLDEST,
   EntryFormatError,
   type EntryHeader,
   type EntryItem,
@@ -91,13 +93,26 @@ describe('entry codec', () => {
     expect(entry).toEqual({ header: HEADER, items: ITEMS });
   });
 
+  it('reads until when the producer has heard its connections', () => {
+    const header = { ...HEADER, heardUs: HEADER.clockUs - 20_000_000 };
+    expect(decodeEntry(encodeHeader(header), '').header).toEqual(header);
+  });
+
+  it('reads what the version before wrote', () => {
+    const old = encodeHeader(HEADER).replace(/^\d+/, String(ENTRY_VERSION_OLDEST));
+    expect(decodeEntry(old, '').header).toEqual(HEADER);
+  });
+
   it('reads an entry of a clock alone', () => {
     expect(decodeEntry(encodeHeader(HEADER), '').items).toEqual([]);
   });
 
   it.each([
-    ['2,live,b,p,1,1,0,0,0,0,1', ''],
+    [`${ENTRY_VERSION + 1},live,b,p,1,1,0,0,0,0,1`, ''],
     ['1,live,b,p,1,1,0,0,0,0', ''],
+    ['1,live,b,p,1,1,0,0,0,0,2,1', ''],
+    ['2,live,b,p,1,1,0,0,0,0,2,1,0', ''],
+    ['2,live,b,p,1,1,0,0,0,0,2,x', ''],
     ['1,other,b,p,1,1,0,0,0,0,1', ''],
     ['1,live,b,p,1,x,0,0,0,0,1', ''],
     [encodeHeader(HEADER), 'z,1'],

@@ -141,13 +141,13 @@ function stepListen(context: StepContext, { symbol: name, channel, tsUs }: Contr
   if (run === undefined) return;
   becomeLive(state, batch, run);
   const key = listeningKey(name, channel);
-  const heardUs = lastHeardUs(state.producers.values(), run.venue, key);
+  const heardUs = lastHeardUs(state.producers.values(), run.venue, key, run);
   startListening(run, key, tsUs);
   markProducer(batch, run);
   const symbol = knownSymbol(context, name);
   if (symbol === undefined || channel === 'ticker') return;
-  if (isOpenEnded(symbol.unobserved[channel])) endUnobserved(state, batch, symbol, channel, tsUs);
-  // Whoever listened before may have ended without a word; from its last clock on, nobody did.
+  if (isOpenEnded(symbol.unobserved[channel])) endUnobserved(state, batch, symbol, channel, tsUs, run);
+  // Whoever listened before may have ended without a word; from what it heard last on, nobody did.
   else if (heardUs !== undefined) markUnobserved(state, batch, symbol, heardUs, tsUs, [channel]);
   markSymbol(batch, symbol);
 }

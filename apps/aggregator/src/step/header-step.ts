@@ -38,6 +38,7 @@ export function enterHeader(state: ShardState, batch: Batch, entry: Entry): Prod
   run.n = header.n;
   run.total = totalAfter(entry);
   run.clockUs = Math.max(run.clockUs, header.clockUs);
+  run.heardUs = Math.max(run.heardUs, Math.min(header.heardUs ?? header.clockUs, header.clockUs));
   markProducer(batch, run);
   return run;
 }
@@ -52,16 +53,16 @@ function addRun(state: ShardState, header: EntryHeader): ProducerRun {
 }
 
 /**
- * Takes note that a run brings live data. From the last clock of the run before it, nobody listened; a `listen`, or the first tick, ends
- * that time.
+ * Takes note that a run brings live data. From when the run before it heard something last, nobody is known to have listened; a `listen`, or
+ * the first tick, ends that time.
  */
 export function becomeLive(state: ShardState, batch: Batch, run: ProducerRun): void {
   if (run.live) return;
   run.live = true;
   const earlier = [...state.producers.values()].filter((one) => one !== run && one.live && one.venue === run.venue);
   const own = earlier.filter((one) => one.producer === run.producer);
-  const clocks = (own.length > 0 ? own : earlier).map((one) => one.clockUs);
-  const fromUs = clocks.length > 0 ? Math.max(...clocks) : state.clockUs;
+  const heard = (own.length > 0 ? own : earlier).map((one) => one.heardUs);
+  const fromUs = heard.length > 0 ? Math.max(...heard) : state.clockUs;
   for (const one of own) one.listening.clear();
   for (const one of own) markProducer(batch, one);
   if (fromUs === Number.NEGATIVE_INFINITY) return;
@@ -78,8 +79,9 @@ function recordLoss(state: ShardState, batch: Batch, run: ProducerRun, header: E
   }
   if (!run.live) return;
   breakListening(run, header.clockUs + 1);
-  if (run.clockUs === Number.NEGATIVE_INFINITY) return;
-  for (const symbol of symbolsOf(state, run.venue)) markUnobserved(state, batch, symbol, run.clockUs, header.clockUs);
+  if (run.heardUs === Number.NEGATIVE_INFINITY) return;
+  // What is lost may have told that a connection was dead, and since when.
+  for (const symbol of symbolsOf(state, run.venue)) markUnobserved(state, batch, symbol, run.heardUs, header.clockUs);
 }
 
 function symbolsOf(state: ShardState, venue: string): SymbolState[] {
@@ -110,19 +112,24 @@ export function markUnobserved(
   }
 }
 
-/** Ends the unobserved time of a channel that has no end yet; of it stays what no run heard. */
+/**
+ * Ends the unobserved time of a channel that has no end yet; of it stays what no run heard. That `run` hears the channel at `atUs` says more
+ * than the time until which all its connections were heard.
+ */
 export function endUnobserved(
   state: ShardState,
   batch: Batch,
   symbol: SymbolState,
   channel: 'trade' | 'quote',
   atUs: number,
+  run: ProducerRun | undefined,
 ): void {
   const ranges = symbol.unobserved[channel];
   const fromUs = ranges.list.at(-1)?.fromUs ?? atUs;
   dropRangesWithin(ranges, fromUs, FOREVER);
   const key = listeningKey(symbol.symbol, channel);
-  for (const part of unheardParts(state.producers.values(), symbol.venue, key, fromUs, atUs)) {
+  const untilUs = Math.min(atUs, (run?.listening.get(key) ?? FOREVER) - 1);
+  for (const part of unheardParts(state.producers.values(), symbol.venue, key, fromUs, untilUs)) {
     addRange(ranges, part.fromUs, part.toUs);
   }
   markSymbol(batch, symbol);

@@ -15,7 +15,8 @@ export type RunKey = string;
 
 /**
  * One run of a producer. `total` counts what its entries up to `n` held; `live` once it brought live ticks or said that it listens;
- * `listening` holds `symbol\nchannel` with the time since which nothing of it was missed; `batch` is the open batch that changed it last. Units: µs.
+ * `listening` holds `symbol\nchannel` with the time since which nothing of it was missed, `heardUs` until when: its clock goes on while a
+ * connection is dead and nobody knows yet. `batch` is the open batch that changed it last. Units: µs.
  */
 export type ProducerRun = {
   readonly producer: string;
@@ -24,6 +25,7 @@ export type ProducerRun = {
   n: number;
   total: ChannelCounts;
   clockUs: number;
+  heardUs: number;
   live: boolean;
   readonly listening: Map<string, number>;
   batch: number;
@@ -34,6 +36,7 @@ export type StoredRun = ChannelCounts & {
   readonly venue: string;
   readonly live: boolean;
   readonly listening: [string, number][];
+  readonly heardUs: number;
 };
 
 /** The name of a run. */
@@ -45,11 +48,11 @@ export function runKey(producer: string, boot: number): RunKey {
 export function createProducerRun(header: EntryHeader): ProducerRun {
   const total = { trade: 0, quote: 0, ticker: 0, quarantined: 0 };
   const { producer, boot, venue } = header;
-  const clockUs = Number.NEGATIVE_INFINITY;
-  return { producer, boot, venue, n: 0, total, clockUs, live: false, listening: new Map(), batch: 0 };
+  const never = { clockUs: Number.NEGATIVE_INFINITY, heardUs: Number.NEGATIVE_INFINITY };
+  return { producer, boot, venue, n: 0, total, ...never, live: false, listening: new Map(), batch: 0 };
 }
 
-/** The run that a take returned. Limits: a field that is missing in `counts` counts as zero. */
+/** The run that a take returned. Limits: a count that is missing in `counts` is zero; what was heard without a time was heard up to the clock, as older versions took it. */
 export function producerRunOf(row: TakenProducer): ProducerRun {
   const stored = (row.counts ?? {}) as Partial<StoredRun>;
   const { trade = 0, quote = 0, ticker = 0, quarantined = 0 } = stored;
@@ -60,6 +63,7 @@ export function producerRunOf(row: TakenProducer): ProducerRun {
     n: row.n,
     total: { trade, quote, ticker, quarantined },
     clockUs: row.clockUs,
+    heardUs: stored.heardUs ?? row.clockUs,
     live: stored.live ?? false,
     listening: new Map(stored.listening ?? []),
     batch: 0,
@@ -83,7 +87,7 @@ export function breakListening(run: ProducerRun, untilUs: number): void {
 
 /**
  * The parts of the time from `fromUs` to `toUs` that no run, other than `except`, heard of a channel, as far as each was followed.
- * A run heard what lies between the time since which it missed nothing and its clock. Order: by time.
+ * A run heard what lies between the time since which it missed nothing and the one until which its connections were heard. Order: by time.
  */
 export function unheardParts(
   runs: Iterable<ProducerRun>,
@@ -96,16 +100,22 @@ export function unheardParts(
   const unheard = createTimeRanges(fromUs <= toUs ? [{ fromUs, toUs }] : []);
   for (const run of runs) {
     const sinceUs = run.listening.get(key);
-    if (run !== except && run.venue === venue && sinceUs !== undefined) subtractRange(unheard, sinceUs, run.clockUs);
+    if (run !== except && run.venue === venue && sinceUs !== undefined) subtractRange(unheard, sinceUs, run.heardUs);
   }
   return unheard.list;
 }
 
-/** The last clock of any run that listens to a channel; undefined when none does. Units: µs. */
-export function lastHeardUs(runs: Iterable<ProducerRun>, venue: string, key: string): number | undefined {
+/** Until when any run, other than `except`, that listens to a channel has heard it; undefined when none listens. Units: µs. */
+export function lastHeardUs(
+  runs: Iterable<ProducerRun>,
+  venue: string,
+  key: string,
+  except?: ProducerRun,
+): number | undefined {
   let lastUs: number | undefined;
   for (const run of runs) {
-    if (run.venue === venue && run.listening.has(key)) lastUs = Math.max(lastUs ?? run.clockUs, run.clockUs);
+    if (run !== except && run.venue === venue && run.listening.has(key))
+      lastUs = Math.max(lastUs ?? run.heardUs, run.heardUs);
   }
   return lastUs;
 }

@@ -86,7 +86,7 @@ function store(context: StepContext, symbol: SymbolState, quote: Quote, bid: Sca
   const unheard = symbol.unobserved.quote;
   // An older quote, from a run that is behind, says nothing of the time after it.
   if (context.header.origin === 'live' && isOpenEnded(unheard) && tsUs > (unheard.list.at(-1)?.fromUs ?? 0)) {
-    endUnobserved(context.state, context.batch, symbol, 'quote', tsUs);
+    endUnobserved(context.state, context.batch, symbol, 'quote', tsUs, context.run);
   }
   noteTick(context, symbol, 'mid', tsUs);
   advanceNewest(symbol, tsUs);

@@ -96,8 +96,8 @@ function storedStateOf(batch: Batch): StoredState {
 }
 
 function producerRow(run: Batch['producers'][number]): TakenProducer {
-  const { producer, n, venue, live, clockUs } = run;
-  const counts: StoredRun = { ...run.total, venue, live, listening: [...run.listening] };
+  const { producer, n, venue, live, clockUs, heardUs } = run;
+  const counts: StoredRun = { ...run.total, venue, live, listening: [...run.listening], heardUs };
   return { producer, boot: String(run.boot), n, counts, clockUs };
 }
 

@@ -18,6 +18,11 @@ export type IngestModel = {
   repeat(entries: number): void;
   /** Ends and starts again after having missed some ticks; with `greets` it says what it listens to and the newest ids. */
   reboot(missed: number, greets: boolean): void;
+  /**
+   * Hears nothing of the next ticks, while its clock goes on and nobody knows. Then it either ends without a word and starts again, or
+   * notices, and says since when it was silent.
+   */
+  goDeaf(missed: number, notices: boolean, greets: boolean): void;
   /** Gives up the quotes of the next ticks and says so. */
   shed(ticks: number): void;
   /** Sends everything that it still has. */
@@ -26,17 +31,19 @@ export type IngestModel = {
 
 const RECENT_MAX = 4;
 
-/** Creates a process. `fate` says what becomes of a tick: zero to send it now, else how many ticks of the tape later; below zero, in a form that is invalid. */
+/** Creates a process. `fate` says what becomes of a tick: zero to send it now, else how many ticks of the tape later; below zero, in a form that is invalid. Without `saysHeard` its entries do not say until when it heard its connections. */
 export function createIngestModel(
   name: string,
   venue: VenueModel,
   stream: StreamModel,
   fate: (index: number) => number,
+  saysHeard: boolean,
 ): IngestModel {
   const { tape } = venue;
   let boot = 1;
   let producer = createProducer(name, boot);
   let next = 0;
+  let deafSinceUs: number | undefined;
   let held: { item: EntryItem; at: number }[] = [];
   let recent: EntryText[] = [];
   let connection = stream.connection();
@@ -58,7 +65,8 @@ export function createIngestModel(
   };
 
   const add = (items: readonly EntryItem[], loses = false): void => {
-    const entry = producer.entry(items, clockUs());
+    const heardUs = saysHeard ? (deafSinceUs ?? clockUs()) : undefined;
+    const entry = producer.entry(items, clockUs(), 'live', heardUs);
     if (loses) return;
     // What was not sent again when Redis came back was answered before it went, and is never sent again.
     if (connection !== stream.connection()) recent = [];
@@ -76,12 +84,24 @@ export function createIngestModel(
     add([...sheds, ...items.filter((item) => item.kind !== 'quote')]);
   };
 
-  const greet = (): void => {
-    const channels = ['trade', 'quote'] as const;
-    const listens = venue.symbols.flatMap((symbol) =>
-      channels.map((channel) => controlOf({ kind: 'listen', symbol, channel, tsUs: clockUs() + 1 })),
+  const controls = (kind: 'listen' | 'silence', tsUs: number): EntryItem[] =>
+    venue.symbols.flatMap((symbol) =>
+      (['trade', 'quote'] as const).map((channel) => controlOf({ kind, symbol, channel, tsUs })),
     );
-    add([...listens, ...venue.heads(next)]);
+
+  const greet = (): void => add([...controls('listen', clockUs() + 1), ...venue.heads(next)]);
+
+  const goDeaf = (missed: number, notices: boolean, greets: boolean): void => {
+    const sinceUs = clockUs();
+    deafSinceUs = sinceUs;
+    for (let i = 0; i < 2; i++) {
+      next = Math.min(tape.length, next + missed);
+      venue.reach(next);
+      add([]);
+    }
+    deafSinceUs = undefined;
+    if (!notices) reboot(0, greets);
+    else add([...controls('silence', sinceUs), ...controls('listen', clockUs() + 1), ...venue.heads(next)]);
   };
 
   const reboot = (missed: number, greets: boolean): void => {
@@ -108,6 +128,7 @@ export function createIngestModel(
       for (const entry of recent) stream.add(entry);
     },
     reboot,
+    goDeaf,
     shed,
     finish,
   };

@@ -24,6 +24,7 @@ export const PLANTED_BUGS = {
   'trim-unread': 'the stream is trimmed up to what was read, not to what was committed',
   'replay-unheld': 'a shard is set back to an entry of a stream that does not hold the committed one',
   'forgotten-runs': 'of each producer only the newest run is remembered, while the stream holds entries of older ones',
+  'heard-to-clock': 'a producer is taken to have heard its connections up to its clock',
   'lost-place': 'places of a stream that was lost are still trimmed to',
 } as const;
 

@@ -45,6 +45,7 @@ const FAULTS = {
   'commit repeated': 0.8,
   shed: 0.4,
   replay: 0.6,
+  deaf: 0.4,
 } as const;
 
 /** How much more or less often: of work, so that some fall behind, and of faults, so that some are left out. */
@@ -74,7 +75,7 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
   };
   const ingests = ['ingest-1', 'ingest-2']
     .slice(0, 1 + below(2))
-    .map((name) => createIngestModel(name, venue, stream, fate));
+    .map((name) => createIngestModel(name, venue, stream, fate, bug !== 'heard-to-clock'));
   const clockUs = () => venue.tape[Math.max(...ingests.map((one) => one.passed())) - 1]?.receivedAtUs ?? 0;
   const repair = createRepairModel(venue, stream, database, clockUs);
   const aggregators = Array.from({ length: 1 + below(2) }, start);
@@ -140,20 +141,25 @@ export function simulate(seed: number, bug?: PlantedBug): Outcome {
       'sent nowhere': () => ingest.produce(1 + below(4), true),
       'commit repeated': () => execute(true),
       shed: () => ingest.shed(1 + below(4)),
+      deaf: () => ingest.goDeaf(1 + below(4), random() < 0.5, random() < 0.5),
       replay,
     };
     acts[name as keyof typeof acts]();
   }
 
   // What was just committed is lost; with a clock that is behind, somebody else's entry comes first, and then the last one comes again.
+  // Of several commits an earlier place may be lost with its mark, and its id given again.
   function replaceTail(aggregator: AggregatorModel, ingest: IngestModel): void {
-    for (let i = 0; i < 2; i++) ingest.produce(1 + below(3), false);
+    const commits = 1 + below(4);
     aggregator.take();
-    aggregator.read(Number.POSITIVE_INFINITY);
-    const call = aggregator.send();
-    if (call !== undefined) database.execute(call);
-    aggregator.receive();
-    stream.cutEntries(2);
+    for (let i = 0; i < commits; i++) {
+      for (let k = 0; k < 2; k++) ingest.produce(1 + below(3), false);
+      aggregator.read(Number.POSITIVE_INFINITY);
+      const call = aggregator.send();
+      if (call !== undefined) database.execute(call);
+      aggregator.receive();
+    }
+    stream.cutEntries(commits === 1 ? 2 : 1 + below(2 * commits));
     for (const other of ingests) if (other !== ingest) other.produce(1, false);
     ingest.repeat(1);
   }
