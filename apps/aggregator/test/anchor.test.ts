@@ -26,7 +26,7 @@ describe('an anchor', () => {
     const window = createAnchorWindow([]);
     for (let n = 1; n <= ANCHOR_ENTRIES_MAX + 3; n++) window.push(entryOf(n));
     expect(window.fromId()).toBe('4-0');
-    const anchor = window.seal();
+    const anchor = window.seal(0);
     expect(anchorBeginning(anchor)).toBe('4-0');
     expect(anchor).toMatch(/^ingest-1\/1\/67 4-0 [0-9a-f]{32}$/);
   });
@@ -55,7 +55,7 @@ describe('the marks of an anchor', () => {
     return Array.from({ length: entries }, (_, n) => {
       const ms = 1_000_000 + n * 100;
       window.push({ id: `${ms}-0`, h: headerOf(n) });
-      return { ms, anchor: window.seal() };
+      return { ms, anchor: window.seal(0) };
     });
   };
   const agesOf = ({ ms, anchor }: { ms: number; anchor: string }) =>
@@ -83,19 +83,20 @@ describe('the marks of an anchor', () => {
     let anchor = '';
     for (const entry of all) {
       window.push(entry);
-      anchor = window.seal();
+      anchor = window.seal(1_700_000_000_400);
     }
     expect(isAnchored(anchor, all)).toBe(true);
     expect(anchorBeginning(anchor)).toBe('1000000-0');
     const [mark] = anchorMarks(anchor);
     if (mark === undefined) throw new Error('no mark');
     const below = all.filter(({ id }) => Number(id.split('-')[0]) <= Number(mark.id.split('-')[0]));
+    expect(mark.atS).toBe(1_700_000_001);
     expect(isMarked(mark, below)).toBe(true);
     expect(isMarked(mark, [])).toBe(false);
     expect(isMarked(mark, below.slice(1))).toBe(false);
     expect(isMarked(mark, below.with(3, { id: below[3]?.id ?? '', h: headerOf(99) }))).toBe(false);
     const again = createAnchorWindow(below, anchorMarks(anchor));
-    expect(anchorMarks(again.seal())).toEqual(anchorMarks(anchor));
+    expect(anchorMarks(again.seal(0))).toEqual(anchorMarks(anchor));
   });
 });
 

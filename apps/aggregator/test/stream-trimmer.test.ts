@@ -50,6 +50,26 @@ describe('the trimmer', () => {
     expect(await ids()).toEqual(['3-0', '4-0']);
   });
 
+  it('goes on where the process before it was', async () => {
+    for (const id of ['1-0', '2-0', '3-0', '4-0']) await add(id);
+    const trimmer = trimmerOf();
+    const places = [
+      { keepFrom: '3-0', ageMs: 10_000 },
+      { keepFrom: '2-0', ageMs: 50_000 },
+    ];
+    trimmer.resume(places, 0);
+    await trimmer.committed('4-0', 'h 4-0', '4-0', 1, 9_000);
+    expect(await ids()).toEqual(['1-0', '2-0', '3-0', '4-0']);
+    await trimmer.committed('4-0', 'h 4-0', '4-0', 1, 20_000);
+    expect(await ids()).toEqual(['2-0', '3-0', '4-0']);
+    // It has places of its own now, and a shard that is taken again is not begun anew.
+    trimmer.resume([{ keepFrom: '4-0', ageMs: AFTER_MS }], 20_000);
+    await trimmer.committed('4-0', 'h 4-0', '4-0', 1, 30_000);
+    expect(await ids()).toEqual(['2-0', '3-0', '4-0']);
+    await trimmer.committed('4-0', 'h 4-0', '4-0', 1, AFTER_MS - 10_000);
+    expect(await ids()).toEqual(['3-0', '4-0']);
+  });
+
   it('forgets the places of a lost stream that lie above those of the one that replaced it', async () => {
     const trimmer = trimmerOf();
     await add('9000-0');

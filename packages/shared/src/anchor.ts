@@ -5,8 +5,8 @@
  * The committed entry alone does not prove it. When Redis loses its tail and comes back with a clock that is behind, that entry may be sent
  * again and get its very id, while entries below it were replaced by others. So the anchor covers the entries before it too.
  *
- * It also carries marks: places that were committed earlier. When the tail is lost, what lies up to the newest mark that is there unchanged
- * need not be read again.
+ * It also carries marks: places that were committed earlier, and when. When the tail is lost, what lies up to the newest mark that is there
+ * unchanged need not be read again; and whoever takes the shard next knows what was committed long ago, and trims there.
  */
 import { hash } from 'node:crypto';
 import { STREAM_BEGINNING, streamIdMs } from './stream-id.ts';
@@ -29,22 +29,25 @@ const MARK_RATIO = 4;
 /** What of an entry the anchor looks at. */
 export type AnchorEntry = { readonly id: string; readonly h: string };
 
-/** A place that was committed earlier. Shape: the id of its entry, of the first entry that is covered, and a digest of all that are. */
-export type AnchorMark = { readonly id: string; readonly fromId: string; readonly digest: string };
+/**
+ * A place that was committed earlier. Shape: the id of its entry, of the first entry that is covered, and a digest of all that are. Units: `atS`
+ * seconds of the wall clock at which it was about to be committed, rounded up.
+ */
+export type AnchorMark = { readonly id: string; readonly fromId: string; readonly digest: string; readonly atS: number };
 
 /** The last entries that were read. Order: as in the stream. */
 export type AnchorWindow = {
   /** Takes note of an entry; one that is the last already changes nothing. */
   push(entry: AnchorEntry): void;
-  /** The anchor at the last entry, which becomes a mark of later ones when the newest mark is far enough away. */
-  seal(): string;
+  /** The anchor at the last entry, which becomes a mark of later ones when the newest mark is far enough away. Units: `nowMs` of the wall clock. */
+  seal(nowMs: number): string;
   /** The id of the first entry that the anchor covers; nothing from there on may be trimmed. */
   fromId(): string;
 };
 
 const NAME_LENGTH_MAX = 300;
 const MARK_DIGEST_LENGTH = 16;
-const SHAPE = /^(?<own>.* (?<fromId>\d+-\d+) [0-9a-f]{32})(?<marks>(?: \d+-\d+\/\d+-\d+\/[0-9a-f]{16})*)$/s;
+const SHAPE = /^(?<own>.* (?<fromId>\d+-\d+) [0-9a-f]{32})(?<marks>(?: \d+-\d+\/\d+-\d+\/[0-9a-f]{16}\/\d+)*)$/s;
 
 /** What tells an entry from another one that got the same id: producer, boot and number. */
 export function nameOf(h: string): string {
@@ -77,8 +80,8 @@ export function anchorMarks(anchor: string | null): AnchorMark[] {
       ?.groups?.marks?.split(' ')
       .slice(1) ?? [];
   return texts.map((text) => {
-    const [id = '', fromId = '', digest = ''] = text.split('/');
-    return { id, fromId, digest };
+    const [id = '', fromId = '', digest = '', atS] = text.split('/');
+    return { id, fromId, digest, atS: Number(atS) };
   });
 }
 
@@ -104,12 +107,13 @@ export function createAnchorWindow(
       entries.push({ id, h });
       if (entries.length > ANCHOR_ENTRIES_MAX) entries.shift();
     },
-    seal: () => {
+    seal: (nowMs) => {
       const id = entries.at(-1)?.id ?? STREAM_BEGINNING;
       const digest = digestOf(entries);
       const text = textOf(entries, digest) + marksText;
       if (ageMs(marks[0]?.id, id) >= markEveryMs) {
-        marks = thinned([{ id, fromId: firstIdOf(entries), digest: markDigestOf(digest) }, ...marks], markEveryMs);
+        const mark = { id, fromId: firstIdOf(entries), digest: markDigestOf(digest), atS: Math.ceil(nowMs / 1000) };
+        marks = thinned([mark, ...marks], markEveryMs);
         marksText = textOfMarks(marks);
       }
       return text;
@@ -146,7 +150,7 @@ function textOf(entries: readonly AnchorEntry[], digest: string): string {
 }
 
 function textOfMarks(marks: readonly AnchorMark[]): string {
-  return marks.map(({ id, fromId, digest }) => ` ${id}/${fromId}/${digest}`).join('');
+  return marks.map(({ id, fromId, digest, atS }) => ` ${id}/${fromId}/${digest}/${atS}`).join('');
 }
 
 function digestOf(entries: readonly AnchorEntry[]): string {

@@ -3,7 +3,7 @@
  * It must not outlive an error: whatever is not committed then is dropped with it, and the shard is taken again.
  */
 
-import { createAnchorWindow } from '@wickstream/shared/anchor';
+import { type AnchorMark, createAnchorWindow } from '@wickstream/shared/anchor';
 import { compareStreamIds } from '@wickstream/shared/stream-id';
 import { waitAtMost } from '../deadline.ts';
 import type { FailPoint } from '../fail-point.ts';
@@ -77,6 +77,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
   if (start.lost) options.onLost(taken.offset as string, start.entries.at(-1)?.id);
   state.streamLost = start.lost;
   const window = createAnchorWindow(start.entries, start.marks);
+  trimmer.resume(placesOf(start.marks, Date.now()), performance.now());
   counters.taken(taken, state);
   const publisher = createLivePublisher({
     ...options.live,
@@ -100,7 +101,7 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     const last = collected.last as StreamEntry;
     const rewind = isWhole && offset !== null && compareStreamIds(last.id, offset) < 0;
     const end = isWhole
-      ? { offset: last.id, anchor: window.seal(), rewind }
+      ? { offset: last.id, anchor: window.seal(Date.now()), rewind }
       : { offset: null, anchor: null, rewind: false };
     collected.keepFrom = window.fromId();
     const sealed = sealBatch(state, collected.batch, end);
@@ -236,6 +237,10 @@ export async function runTenure(options: TenureOptions): Promise<void> {
     await inFlight;
     await settling;
   }
+}
+
+function placesOf(marks: readonly AnchorMark[], nowMs: number) {
+  return marks.map(({ fromId, atS }) => ({ keepFrom: fromId, ageMs: Math.max(0, nowMs - atS * 1000) }));
 }
 
 function collect(number: number): Collected {

@@ -27,6 +27,11 @@ const STEPS_MAX = 20;
 /** The trimmer of one stream. */
 export type StreamTrimmer = {
   /**
+   * Takes note of places that were committed before this process held the shard. Shape: `ageMs` since then. Order: any; a trimmer that has
+   * places of its own keeps those.
+   */
+  resume(places: readonly { readonly keepFrom: string; readonly ageMs: number }[], nowMs: number): void;
+  /**
    * Takes note of committed entries with `length` of text, the last one of which is named, and trims now and then, never from `keepFrom` on.
    * Units: `nowMs` of the monotonic clock. Errors: those of Redis.
    */
@@ -77,10 +82,16 @@ export function createStreamTrimmer(
     if (minId !== undefined) await trimTo(minId, { offset, h });
   };
 
+  const resume: StreamTrimmer['resume'] = (places, nowMs) => {
+    if (positions.length > 0) return;
+    const oldestFirst = places.toSorted((a, b) => compareStreamIds(a.keepFrom, b.keepFrom));
+    for (const { keepFrom, ageMs } of oldestFirst) positions.push({ keepFrom, atMs: nowMs - ageMs, atLength: total });
+  };
+
   const makeRoom = async (): Promise<void> => {
     isFull = true;
     if (newest !== undefined) await trimTo(newest.keepFrom, newest);
   };
 
-  return { committed, makeRoom };
+  return { resume, committed, makeRoom };
 }

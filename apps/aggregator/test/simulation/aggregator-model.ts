@@ -186,7 +186,7 @@ export function createAggregatorModel(around: Surroundings): AggregatorModel {
     const last = own.collected.at(-1);
     if (last === undefined || own.sending !== undefined) return undefined;
     const rewind = own.committed !== undefined && last.order < own.committed.order;
-    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: own.window.seal(), rewind });
+    const sealed = sealBatch(own.state, own.open, { offset: last.id, anchor: own.window.seal(0), rewind });
     const base = own.committed === undefined ? null : idOf(own.committed.order);
     const call: Call = { term: own.term, batch: own.batch, base, sealed, answer: undefined };
     own.sending = { call, collected: own.collected, keepFrom: orderOf(own.window.fromId()) };
