@@ -33,7 +33,12 @@ export type AnchorEntry = { readonly id: string; readonly h: string };
  * A place that was committed earlier. Shape: the id of its entry, of the first entry that is covered, and a digest of all that are. Units: `atS`
  * seconds of the wall clock at which it was about to be committed, rounded up.
  */
-export type AnchorMark = { readonly id: string; readonly fromId: string; readonly digest: string; readonly atS: number };
+export type AnchorMark = {
+  readonly id: string;
+  readonly fromId: string;
+  readonly digest: string;
+  readonly atS: number;
+};
 
 /** The last entries that were read. Order: as in the stream. */
 export type AnchorWindow = {
