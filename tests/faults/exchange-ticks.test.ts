@@ -58,11 +58,12 @@ describe.skipIf(first === undefined)('ticks of the exchange', () => {
   it('row 19: of one id with two prices the first is kept, and the conflict is counted', {
     timeout: 60_000,
   }, async () => {
+    const countConflicts = async () =>
+      (await recordsOf('conflict')).filter((record) => record.stream.endsWith('@trade')).length;
     await market.fault({ conflictEvery: 5 });
-    await delay(1_500);
+    await market.waitUntil('some were sent', async () => (await countConflicts()) > 3, 30_000);
     await market.fault({ conflictEvery: 0 });
-    const conflicts = (await recordsOf('conflict')).filter((record) => record.stream.endsWith('@trade')).length;
-    expect(conflicts).toBeGreaterThan(3);
+    const conflicts = await countConflicts();
     await verdictOf(19, 'same id, other price', conflicts);
     expect(await quarantined('conflicting_trade')).toBe(conflicts);
   });

@@ -175,9 +175,12 @@ export function startReplay(context: ReplayContext): Replay {
 
   async function play(frame: RecordedFrame): Promise<void> {
     if (totals.played % TURN_FRAMES === 0 || !subscribed || paused || context.speed !== 'max') await untilReady();
-    if (sentFrames.waiting() > 0) await sendAgain();
-    await untilDue(frame.timeNs);
-    if (closed || rewindTo !== undefined) return;
+    // Whoever lost something, also while this frame waited for its time, is sent that first.
+    do {
+      if (sentFrames.waiting() > 0) await sendAgain();
+      await untilDue(frame.timeNs);
+      if (closed || rewindTo !== undefined) return;
+    } while (sentFrames.waiting() > 0);
     state = 'playing';
     const tick = tickOf(frame);
     if (tick === 'bad') totals.broken++;

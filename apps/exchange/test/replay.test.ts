@@ -238,6 +238,18 @@ describe('a killed client', () => {
     expect(statusOf(exchange).resent).toBeGreaterThan(0);
   });
 
+  it('gets it before what waits for its time, so that it is still in order', async () => {
+    const last = frameLines(1, 0, 'BTCUSDT', 6).replaceAll(String(BEGIN_MS), String(BEGIN_MS + 1_500));
+    const exchange = await play([await file('order.txt', frameLines(5, 1) + last)], { speed: 1 });
+    const killed = await open(exchange, '/ws/btcusdt@trade');
+    await killed.until(count(5));
+    killed.close();
+    await killed.closed;
+    const next = await open(exchange, '/ws/btcusdt@trade');
+    await next.until(count(6));
+    expect(next.texts.map((text) => (JSON.parse(text) as Json).t)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   it('is waited for while it does not read', async () => {
     const exchange = await play([await file('slow.txt', frameLines(120_000, 1))]);
     const client = await open(exchange, '/ws/btcusdt@trade');
