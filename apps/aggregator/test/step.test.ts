@@ -132,8 +132,8 @@ describe('times at which nobody listened', () => {
     const shard = createShard();
     const at = (seconds: number) => START_US + seconds * SECOND_US;
     const dying = createProducer('p', 1);
-    const wholly = controlOf({ kind: 'listen', symbol: 'A', channel: 'quote', tsUs: at(0) });
-    shard.take(dying.entry([wholly, quoteOf('A', 1, at(1))], at(1), 'live', at(1)));
+    const listen = controlOf({ kind: 'listen', symbol: 'A', channel: 'quote', tsUs: at(0) });
+    shard.take(dying.entry([listen, quoteOf('A', 1, at(1))], at(1), 'live', at(1)));
     const sealed = shard.take(dying.entry([], at(30), 'live', at(2)));
     // What is stored of the run is all that the next owner of the shard knows.
     const stored = JSON.parse(JSON.stringify(sealed.state.producers[0])) as TakenProducer;

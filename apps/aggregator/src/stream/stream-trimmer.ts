@@ -27,8 +27,8 @@ const STEPS_MAX = 20;
 /** The trimmer of one stream. */
 export type StreamTrimmer = {
   /**
-   * Takes note of places that were committed before this process held the shard. Shape: `ageMs` since then. Order: any; a trimmer that has
-   * places of its own keeps those.
+   * Takes note of places that were committed before this process held the shard. Shape: `ageMs` since then. Order: the newest first; a trimmer
+   * that has places of its own keeps those.
    */
   resume(places: readonly { readonly keepFrom: string; readonly ageMs: number }[], nowMs: number): void;
   /**
@@ -84,8 +84,9 @@ export function createStreamTrimmer(
 
   const resume: StreamTrimmer['resume'] = (places, nowMs) => {
     if (positions.length > 0) return;
-    const oldestFirst = places.toSorted((a, b) => compareStreamIds(a.keepFrom, b.keepFrom));
-    for (const { keepFrom, ageMs } of oldestFirst) positions.push({ keepFrom, atMs: nowMs - ageMs, atLength: total });
+    for (const { keepFrom, ageMs } of places.toReversed()) {
+      positions.push({ keepFrom, atMs: nowMs - ageMs, atLength: total });
+    }
   };
 
   const makeRoom = async (): Promise<void> => {

@@ -91,12 +91,16 @@ export function createIngestModel(
 
   const greet = (): void => add([...controls('listen', clockUs() + 1), ...venue.heads(next)]);
 
+  const miss = (ticks: number): void => {
+    next = Math.min(tape.length, next + ticks);
+    venue.reach(next);
+  };
+
   const goDeaf = (missed: number, notices: boolean, greets: boolean): void => {
     const sinceUs = clockUs();
     deafSinceUs = sinceUs;
     for (let i = 0; i < 2; i++) {
-      next = Math.min(tape.length, next + missed);
-      venue.reach(next);
+      miss(missed);
       add([]);
     }
     deafSinceUs = undefined;
@@ -107,8 +111,7 @@ export function createIngestModel(
   const reboot = (missed: number, greets: boolean): void => {
     producer = createProducer(name, ++boot);
     [held, recent] = [[], []];
-    next = Math.min(tape.length, next + missed);
-    venue.reach(next);
+    miss(missed);
     if (greets) greet();
   };
 
