@@ -2,7 +2,7 @@
  * Migrating: once, twice, two at a time, changed, newer, older; the engine's choice and the roles' creation.
  * It must not depend on how many migrations there are.
  */
-import { appendFileSync, cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, engines } from '@wickstream/servers/fixture';
@@ -35,9 +35,10 @@ async function createEmpty(engine: Engine): Promise<{ url: string; sql: postgres
   return { url: url.href, sql };
 }
 
-/** A copy of the migrations that a test may change. */
+/** A copy of the migrations that a test may change; removed at the end. */
 function copyMigrations(): string {
   const folder = mkdtempSync(join(tmpdir(), 'wick-migrations-'));
+  closing.push(async () => rmSync(folder, { recursive: true, force: true }));
   cpSync(MIGRATIONS_FOLDER, folder, { recursive: true });
   return folder;
 }

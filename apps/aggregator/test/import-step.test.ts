@@ -2,34 +2,22 @@
  * What entries of an import mean to the step: ids wanted and filled by one commit, holes, and time that nobody observed.
  * It must drive the step by entries alone.
  */
-import { type Control, decodeEntry, type EntryItem } from '@wickstream/shared/entry-codec';
+import type { Control, EntryItem } from '@wickstream/shared/entry-codec';
 import { describe, expect, it } from 'vitest';
-import { createBatch } from '../src/step/batch.ts';
-import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
-import { createShardState } from '../src/step/shard-state.ts';
-import { step } from '../src/step/step.ts';
+import type { SealedBatch } from '../src/step/sealed-batch.ts';
 import { controlOf, createProducer, START_US, tradeOf } from './producer.ts';
-
-const SECOND_US = 1_000_000;
+import { createSteppedShard, SECOND_US, unobservedOf } from './stepped-shard.ts';
 
 function createShard() {
-  const state = createShardState(0, SECOND_US);
+  const shard = createSteppedShard();
   const importer = createProducer('import-1');
   const live = createProducer('ingest-1', 2);
-  let number = 0;
-  const take = (origin: 'import' | 'live', items: EntryItem[], clockUs: number): SealedBatch => {
-    const { h, d } = (origin === 'live' ? live : importer).entry(items, clockUs, origin);
-    const batch = createBatch(++number);
-    step(state, batch, decodeEntry(h, d));
-    return sealBatch(state, batch, { offset: `${number}-0`, anchor: '', rewind: false });
-  };
-  const symbol = () => state.symbols.get('binance\nA');
   return {
-    take,
-    unobserved: () =>
-      (symbol()?.unobserved.trade.list ?? []).map(({ fromUs, toUs }) => [fromUs - START_US, toUs - START_US]),
+    take: (origin: 'import' | 'live', items: EntryItem[], clockUs: number): SealedBatch =>
+      shard.take((origin === 'live' ? live : importer).entry(items, clockUs, origin)),
+    unobserved: () => unobservedOf(shard.state, 'A', 'trade'),
     gaps: () =>
-      (symbol()?.trade?.gaps.list ?? []).map((gap) => [
+      (shard.state.symbols.get('binance\nA')?.trade?.gaps.list ?? []).map((gap) => [
         gap.fromId,
         gap.toId,
         gap.state,

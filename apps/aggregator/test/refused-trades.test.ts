@@ -2,25 +2,10 @@
  * What becomes of the ids of trades that contradict a stored one, or came with a time in the future.
  * It must step entries in memory, without servers.
  */
-import { decodeEntry } from '@wickstream/shared/entry-codec';
 import type { Quarantined } from '@wickstream/shared/tick';
 import { expect, it } from 'vitest';
-import { createBatch } from '../src/step/batch.ts';
-import { type SealedBatch, sealBatch } from '../src/step/sealed-batch.ts';
-import { createShardState } from '../src/step/shard-state.ts';
-import { step } from '../src/step/step.ts';
-import { createProducer, type EntryText, START_US, tradeOf } from './producer.ts';
-
-function createShard(keptUs?: number) {
-  const state = createShardState(0, 1_000_000, keptUs);
-  let number = 0;
-  return ({ h, d }: EntryText): SealedBatch => {
-    number++;
-    const batch = createBatch(number);
-    step(state, batch, decodeEntry(h, d));
-    return sealBatch(state, batch, { offset: `${number}-0`, anchor: '', rewind: false });
-  };
-}
+import { createProducer, START_US, tradeOf } from './producer.ts';
+import { createSteppedShard } from './stepped-shard.ts';
 
 const refusedOf = (id: number): Quarantined => {
   const known = { symbol: 'A', channel: 'trade' as const, id, lastId: id, count: 1 };
@@ -28,7 +13,7 @@ const refusedOf = (id: number): Quarantined => {
 };
 
 it('a trade of a stored id with another price is quarantined as conflicting, a copy is a duplicate', () => {
-  const take = createShard();
+  const { take } = createSteppedShard();
   const producer = createProducer('p');
   const sealed = take(
     producer.entry(
@@ -52,7 +37,7 @@ it('a trade of a stored id with another price is quarantined as conflicting, a c
 });
 
 it('ids of live trades ahead of time stay an open gap; the history’s word on them ends it', () => {
-  const take = createShard();
+  const { take } = createSteppedShard();
   const live = createProducer('p');
   take(live.entry([tradeOf('A', 1, START_US)], START_US));
   const sealed = take(live.entry([refusedOf(2), tradeOf('A', 3, START_US + 5)], START_US + 5));
@@ -63,7 +48,7 @@ it('ids of live trades ahead of time stay an open gap; the history’s word on t
 
 it('a live trade older than what is kept is quarantined with its id; an imported one is stored', () => {
   const keptUs = 1_000_000;
-  const take = createShard(keptUs);
+  const { take } = createSteppedShard(keptUs);
   const producer = createProducer('p');
   take(producer.entry([tradeOf('A', 1, START_US)], START_US));
   const old = tradeOf('A', 3, START_US - keptUs - 1);
