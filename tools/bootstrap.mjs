@@ -5,7 +5,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { handOver } from './hand-over.mjs';
-import { ensureInstalled, InstallError } from './install.mjs';
+import { ensureInstalled } from './install.mjs';
+import { InstallError } from './install-error.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 

@@ -1,18 +1,17 @@
 /**
  * Installs what the lock file names, with exactly the pnpm that package.json names, unless that was done already.
- * It must not change the lock file or anything outside node_modules, pnpm's own store and a lock in .wickstream.
+ * It must not change the lock file; outside node_modules, pnpm's own store and a lock in .wickstream only runtime.mjs may add what Node lacks.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { InstallError } from './install-error.mjs';
+import { ensureRuntimeRuns } from './runtime.mjs';
 
 const LOCK_STALE_MS = 15 * 60_000;
 const OUTPUT_LINES_MAX = 40;
-
-/** The installation failed; the message ends with the mend. */
-export class InstallError extends Error {}
 
 /**
  * Installs if need be. Errors: InstallError with pnpm's last lines and one sentence for the mend.
@@ -28,6 +27,7 @@ export async function ensureInstalled(root) {
     await install(root);
     if (!isInstalled(root))
       throw new InstallError('pnpm ended well but left no runtime; remove node_modules and try again.');
+    ensureRuntimeRuns(root);
     writeFileSync(mark, wanted);
   });
 }
@@ -96,15 +96,12 @@ async function install(root) {
   stopProgress(result.code === 0 ? `done in ${((Date.now() - startedMs) / 1000).toFixed(1)} s` : 'failed');
   if (result.code === 0) return;
   const tail = result.output.trim().split('\n').slice(-OUTPUT_LINES_MAX).join('\n');
-  const mend =
-    'The installation failed (see above): check the network, the proxy and the registry in .npmrc, then try again.';
-  throw new InstallError(`${tail}\n${mend}`);
+  throw new InstallError(`${tail}\nThe installation failed (see above): ${mendOf(result.output, packageManager)}`);
 }
 
-function _mendOf(output, packageManager) {
-  if (output.includes('OUTDATED_LOCKFILE')) {
-    return `pnpm-lock.yaml does not fit the package.json files; run npm exec --yes -- ${packageManager} install and commit it.`;
-  }
+function mendOf(output, packageManager) {
+  if (output.includes('OUTDATED_LOCKFILE'))
+    return `pnpm-lock.yaml does not fit the package.json files; run npm exec --yes -- ${packageManager} install and commit the lock file.`;
   return 'check the network, the proxy and the registry in .npmrc, then try again.';
 }
 
