@@ -174,7 +174,7 @@ describe('alerts of a running stack', { timeout: 150_000 }, () => {
 
   it('RedisMemoryHigh fires near the limit', async (ctx) => {
     if (missing) ctx.skip(missing);
-    if (!prometheus.jobs.includes('redis')) ctx.skip('prometheus-redis-exporter is not installed here');
+    if (!prometheus.jobs.includes('redis')) ctx.skip('prometheus-redis-exporter or wget is not installed here');
     await ends('RedisMemoryHigh');
     const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))?.[1]);
     await admin.config('SET', 'maxmemory', String(Math.round(used * 1.15)));

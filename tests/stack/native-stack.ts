@@ -38,7 +38,7 @@ export type NativeStack = {
   close(): Promise<void>;
 };
 
-/** What a stack is started with. Shape: `variables` win over docker/simulator.env; `exporters` where they are installed, default yes. */
+/** What a stack is started with. Shape: `variables` win over docker/simulator.env; `exporters` where they and the program of their checks are installed, default yes. */
 export type StackOptions = {
   readonly engine: Engine;
   readonly variables?: Readonly<Record<string, string>>;
@@ -151,7 +151,8 @@ export async function startNativeStack(options: StackOptions): Promise<NativeSta
   };
   const startExporter = async (name: string): Promise<boolean> => {
     const program = EXPORTERS[name] ?? '';
-    if (!exporters || !(await hasProgram(program))) return false;
+    const check = serviceOf(name).healthcheck?.test?.[1] ?? '';
+    if (!exporters || !(await hasProgram(program)) || !(await hasProgram(check))) return false;
     const args = [serviceOf(name).command ?? []].flat().map((arg) => arg.replace('/host', '/'));
     await startServer(name, program, [...args, `--web.listen-address=127.0.0.1:${ports.get(name)}`]);
     return true;

@@ -113,7 +113,8 @@ for (const engine of list) {
       it(`every PromQL question about ${job} answers with the labels that its legend names`, async (ctx) => {
         if (missing) ctx.skip(missing);
         const server = use().prometheus ?? ctx.skip(noPrometheus ?? 'prometheus is not needed here');
-        if (job !== 'apps' && !server.jobs.includes(job)) ctx.skip(`prometheus-${job}-exporter is not installed here`);
+        if (job !== 'apps' && !server.jobs.includes(job))
+          ctx.skip(`prometheus-${job}-exporter or wget is not installed here`);
         const mine = ofSource('prometheus').filter((query) => jobOf(String(query.target.expr)) === job);
         const faults: string[] = [];
         for (const query of mine) {
