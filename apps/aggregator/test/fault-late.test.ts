@@ -4,7 +4,7 @@
  */
 import { type AppProcess, engines } from '@wickstream/servers/fixture';
 import type { Quote, Trade } from '@wickstream/shared/tick';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { recordFault } from '../../../tests/faults/fault-report.ts';
 import { compressTicks } from '../src/jobs/upkeep.ts';
 import { connect } from '../src/store/store.ts';
@@ -27,7 +27,7 @@ const idsOf = (from: number, to: number) => Array.from({ length: to - from + 1 }
 
 const timescaledb = (await engines()).find((engine) => engine.name === 'timescaledb');
 
-describe.skipIf(timescaledb === undefined)('ticks for a day in the column store', () => {
+describe('ticks for a day in the column store', () => {
   const random = createRandom(21);
   const sent: (Trade | Quote)[] = [];
   const producers = { live: createProducer('ingest-1'), repair: createProducer('repair-1') };
@@ -78,6 +78,9 @@ describe.skipIf(timescaledb === undefined)('ticks for a day in the column store'
   const record = (injected: number, fault: string) =>
     recordFault({ row: 21, fault, injected, sent: sent.length, lost: 0, twice: 0, wrongCandles: 0 });
 
+  beforeEach((ctx) => {
+    if (timescaledb === undefined) ctx.skip('no TimescaleDB here, whose column store this is');
+  });
   beforeAll(async () => {
     if (timescaledb === undefined) return;
     rig = await createRig(timescaledb);
