@@ -22,7 +22,8 @@ export function summarise(
   for (const engine of missing) {
     const twins = outcomes.filter((outcome) => outcome.name.includes(engine.twin));
     absent += twins.length;
-    lines.push(`not run: ${countTests(twins.length)} on ${engine.name}, in these suites: ${engine.why}`);
+    const where = twins.length > 0 ? ', in these suites' : '';
+    lines.push(`not run: ${countTests(twins.length)} on ${engine.name}${where}: ${engine.why}`);
     lines.push(...[...new Set(twins.map((twin) => `  ${twin.name.split(' > ')[0]}`))]);
   }
   return { passed: count('passed'), failed: count('failed'), notRun: count('not run') + absent, lines };

@@ -30,6 +30,12 @@ it('counts a missing engine by what its twin ran, and names the suites', () => {
   expect(exitCodeOf(summary)).toBe(0);
 });
 
+it('names a missing engine also when no suite that ran would have used it', () => {
+  const engine = { name: 'timescaledb', twin: 'postgresql', why: 'not installed' } as const;
+  const summary = summarise([outcome('pure.test.ts > adds', 'passed')], [engine]);
+  expect(summary.lines).toEqual(['not run: 0 tests on timescaledb: not installed']);
+});
+
 it('a run in which nothing ran is no success', () => {
   expect(exitCodeOf(summarise([], []))).toBe(1);
 });
