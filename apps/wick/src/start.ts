@@ -118,7 +118,7 @@ function tellFeed(choice: FeedChoice, terminal: Terminal): void {
   const why = choice.reason ? `${choice.reason}.` : 'It was asked for.';
   terminal.say('  ************************************************************************');
   terminal.say('  *  THE MARKET IS SIMULATED: no price you will see is real.             *');
-  terminal.say(`  *  ${why}`);
+  terminal.say(`  *  ${why.padEnd(68)}*`);
   terminal.say('  ************************************************************************');
 }
 
