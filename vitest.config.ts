@@ -9,12 +9,12 @@ import { createResultReporter } from './apps/wick/src/result-reporter.ts';
 // Set by npm test, which counts the outcomes itself.
 const results = process.env.WICK_RESULTS;
 
-const LONG = [/\/tests\/bench\//, /\/tests\//];
+const LONG_FIRST = [/\/tests\/bench\//, /\/tests\//, /./];
 
 /** The suites that run whole processes begin first, so that none of them is left alone at the end. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => LONG.findIndex((path) => path.test(moduleId)) >>> 0;
+    const rank = ({ moduleId }: TestSpecification) => LONG_FIRST.findIndex((path) => path.test(moduleId));
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }

@@ -3,9 +3,10 @@
  * It must leave the judgement to the bench.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ExpectedCandle } from './clients/messages.ts';
 import { residentBytes } from './cpu-time.ts';
 import { describeFunctions, sampleWaits } from './database-profile.ts';
-import type { FeedSymbol } from './feed/messages.ts';
+import type { FeedSymbol, SentTrades } from './feed/messages.ts';
 import { latenciesOf } from './latencies.ts';
 import { monotonicMs } from './monotonic.ts';
 import { type Percentiles, percentilesOf } from './percentiles.ts';
@@ -39,6 +40,7 @@ export type LiveRun = {
 };
 
 const STORE_DEADLINE_MS = 60_000;
+const SEEN_DEADLINE_MS = 20_000;
 
 /** Runs a market. Errors: rejects when something that was sent is not stored a minute later. */
 export async function runLive(
@@ -66,14 +68,12 @@ export async function runLive(
   await pipeline.waitForStored(sent.sentTrades + sent.sentQuotes, STORE_DEADLINE_MS);
   const catchUpMs = monotonicMs() - stoppedMs;
   if (profile !== undefined) for (const line of await describeFunctions(pipeline.database)) say(line);
-  // The last update of a client may be on its way.
-  await delay(300);
-  pipeline.clients.send({ kind: 'stop' });
-  const { log, messages, closed } = await pipeline.clients.next('log');
   const bySymbol = new Map(sent.trades.map((one) => [one.symbol, one]));
   const watchedTrades = watched.map(
     (name) => bySymbol.get(name) ?? { symbol: name, sentMs: new Float64Array(), minutes: [] },
   );
+  pipeline.clients.send({ kind: 'stop', expected: newestCandles(watchedTrades), deadlineMs: SEEN_DEADLINE_MS });
+  const { log, messages, closed } = await pipeline.clients.next('log', 2 * SEEN_DEADLINE_MS);
   const total = symbols.reduce(
     (sum, { tradesPerSecond, quotesPerSecond }) => sum + tradesPerSecond + quotesPerSecond,
     0,
@@ -89,6 +89,13 @@ export async function runLive(
     cpu: `CPU of one core: ${cpuShares(before, after, toMs - fromMs)}.`,
     apiBytes: [bytesBefore, bytesAfter],
   };
+}
+
+function newestCandles(sent: readonly SentTrades[]): ExpectedCandle[] {
+  return sent.flatMap(({ minutes, sentMs }, symbol) => {
+    const newest = minutes.at(-1);
+    return newest === undefined ? [] : [{ symbol, openMs: newest[0], trades: sentMs.length - newest[1] }];
+  });
 }
 
 // A symbol that is not known yet cannot be subscribed.

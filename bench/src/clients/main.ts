@@ -2,6 +2,7 @@
  * A process of WebSocket clients of the api: each subscribes, and every update is logged with its time.
  * It must not compute anything while it listens; the bench joins the log with what was sent.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from '../monotonic.ts';
 import { createNumberList } from '../percentiles.ts';
 import { openLeanSocket } from './lean-socket.ts';
@@ -9,6 +10,7 @@ import type { ClientsReply, ClientsRequest } from './messages.ts';
 
 const RETRY_MS = 400;
 const OPENING_AT_ONCE = 50;
+const LOOK_MS = 20;
 
 type Message = {
   readonly type: string;
@@ -22,12 +24,14 @@ const openColumn = createNumberList();
 const beforeColumn = createNumberList();
 const tradesColumn = createNumberList();
 const atColumn = createNumberList();
+/** What each client knows: of each symbol the trades of its candles. */
+const everyKnown: Map<number, number>[][] = [];
 let messages = 0;
 let closed = 0;
 
 process.on('message', (request: ClientsRequest) => {
   if (request.kind === 'open') void open(request);
-  else tell({ kind: 'log', log: columns(), messages, closed });
+  else void stop(request);
 });
 process.on('disconnect', () => process.exit());
 tell({ kind: 'listening' });
@@ -40,9 +44,21 @@ async function open({ url, clients, symbols }: Extract<ClientsRequest, { kind: '
   tell({ kind: 'open' });
 }
 
+/** The last updates may be on their way still, on a busy machine for seconds. */
+async function stop({ expected, deadlineMs }: Extract<ClientsRequest, { kind: 'stop' }>): Promise<void> {
+  const deadline = monotonicMs() + deadlineMs;
+  const haveSeen = () =>
+    everyKnown.every((known) =>
+      expected.every(({ symbol, openMs, trades }) => (known[symbol]?.get(openMs) ?? 0) >= trades),
+    );
+  while (closed === 0 && !haveSeen() && monotonicMs() < deadline) await delay(LOOK_MS);
+  tell({ kind: 'log', log: columns(), messages, closed });
+}
+
 /** Resolves when every subscription of the client has its snapshot. */
 async function openOne(url: string, symbols: readonly string[]): Promise<void> {
   const known = symbols.map(() => new Map<number, number>());
+  everyKnown.push(known);
   const missing = new Set(symbols.keys());
   const complete = Promise.withResolvers<void>();
   const subscribe = (id: number): void => {

@@ -3,10 +3,16 @@
  * It must hold types only.
  */
 
-/** A request to the clients. Shape: `open` connects `clients` sockets to `url`, each subscribed to one-minute candles of all `symbols`. */
+/** A candle and the trades that it must reach. Shape: `symbol` indexes the request's list. Units: ms since the epoch. */
+export type ExpectedCandle = { readonly symbol: number; readonly openMs: number; readonly trades: number };
+
+/**
+ * A request to the clients. Shape: `open` connects `clients` sockets to `url`, each subscribed to one-minute candles of all `symbols`;
+ * `stop` is answered when every client has seen what is expected, or at the deadline.
+ */
 export type ClientsRequest =
   | { readonly kind: 'open'; readonly url: string; readonly clients: number; readonly symbols: readonly string[] }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop'; readonly expected: readonly ExpectedCandle[]; readonly deadlineMs: number };
 
 /**
  * Every update that came, column by column. Shape: `symbols` indexes the request's list; a candle went from `before` to `trades` trades.
