@@ -11,6 +11,12 @@ const APT_TIMEOUT_MS = 5 * 60_000;
 const MISSING = /error while loading shared libraries: ([^:\s]+):/;
 const PACKAGES = { 'libatomic.so.1': 'libatomic1', 'libstdc++.so.6': 'libstdc++6' };
 
+// Package lists that are old, or not there, are fetched; only then.
+const INSTALL = `
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -y --no-install-recommends "$1" || { apt-get update && apt-get install -y --no-install-recommends "$1"; }
+`;
+
 /**
  * Runs the runtime once, and installs the library that it lacks with apt-get, as root or through sudo.
  * Errors: InstallError with one sentence for the mend.
@@ -38,18 +44,12 @@ function failureOf(root) {
 }
 
 function installPackage(name) {
+  if (name === undefined || !runs('apt-get', ['--version'])) return false;
   const prefix = rootPrefix();
-  if (name === undefined || prefix === undefined || !runs('apt-get', ['--version'])) return false;
+  if (prefix === undefined) return false;
   process.stderr.write(`Node lacks a library here: installing the system's package ${name} (apt-get) …\n`);
-  const [env, install] = [
-    ['env', 'DEBIAN_FRONTEND=noninteractive'],
-    ['install', '-y', '--no-install-recommends', name],
-  ];
-  const apt = (args) => {
-    const [command, ...rest] = [...prefix, ...env, 'apt-get', ...args];
-    return runs(command, rest);
-  };
-  return apt(install) || (apt(['update']) && apt(install));
+  const [command, ...args] = [...prefix, 'sh', '-c', INSTALL, 'sh', name];
+  return runs(command, args);
 }
 
 function rootPrefix() {
